@@ -1,0 +1,117 @@
+# keystay: one Makefile, not recursive.
+#
+#   make            build/keystay (release, hardened)
+#   make demo       the main job, start to end, in a scratch folder      (runs `make deps`)
+#   make test       every test, unit and end to end                      (runs `make deps`)
+#   make check      floors, headers, layout, linters, unit tests, fuzz seeds
+#   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
+#   make install    PREFIX=/usr/local, DESTDIR=
+#
+# MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
+
+MODE ?= release
+PREFIX ?= /usr/local
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+CC = gcc
+PKGS = libcrypto libssl p11-kit-1 libp11 jansson libfyaml
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wformat=2 -Wformat-truncation=0 -Wimplicit-fallthrough -Werror
+HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
+BASE = -std=gnu11 -g -D_GNU_SOURCE -Iinclude -include include/keystay/base/banned.h -MMD -MP
+
+ifeq ($(MODE),release)
+OUT = build/release
+OPT = -O2 $(HARDEN)
+LINK = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+else ifeq ($(MODE),asan)
+OUT = build/asan
+OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LINK = -fsanitize=address,undefined
+SANITIZED = $(OUT)/tests/unit/support/no_deepbind.o
+else
+$(error MODE is release or asan)
+endif
+
+# pkg-config is asked late: before `make deps` it may not be there.
+CFLAGS = $(BASE) $(OPT) $(WARN) $(shell pkg-config --cflags $(PKGS))
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldl
+
+SOURCES := $(wildcard agent/*/*.c)
+OBJECTS = $(SOURCES:%.c=$(OUT)/%.o)
+LIBRARY = $(OUT)/libkeystay.a
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_PROGRAMS = $(UNIT:%=$(OUT)/unit/%)
+SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts/run-unit scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
+LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
+
+.PHONY: all deps demo test check check-floors check-layout check-lint check-shell unit e2e \
+	clean install
+all: build/keystay
+
+# The program people run is always the release one.
+build/keystay: $(OUT)/keystay
+ifeq ($(MODE),release)
+	$(Q)ln -sf release/keystay $@
+endif
+
+$(OUT)/keystay: $(OUT)/agent/run/main.o $(SANITIZED) $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
+
+$(LIBRARY): $(filter-out $(OUT)/agent/run/main.o,$(OBJECTS))
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+# Unit tests: one program per tests/unit/test_*.c, with what tests/unit/support holds.
+SUPPORT = $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/unit/support/*.c))
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SUPPORT) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS) -lcmocka
+$(OUT)/tests/unit/%.o: CFLAGS += -Itests/unit
+
+-include $(wildcard $(OUT)/agent/*/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
+
+unit: $(UNIT_PROGRAMS)
+	$(Q)scripts/run-unit $(UNIT_PROGRAMS)
+
+check-floors:
+	$(Q)scripts/check-floors
+
+# clang-format 14 is Debian 12's; another version lays out differently, so only that one judges.
+FORMAT := $(shell command -v clang-format-14)
+check-layout:
+ifneq ($(FORMAT),)
+	$(Q)$(FORMAT) --dry-run -Werror $(LAYOUT_FILES) && echo "check-layout: $(words $(LAYOUT_FILES)) files"
+else
+	@echo "check-layout: not part of this check, there is no clang-format-14 here"
+endif
+
+check-lint:
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--suppressions-list=scripts/cppcheck.suppress --error-exitcode=1 -Iinclude \
+		-j 2 agent && echo "check-lint: cppcheck found nothing"
+
+check-shell:
+	$(Q)shellcheck -x -P SCRIPTDIR -e SC1091,SC2086,SC2016,SC2129 $(SHELL_FILES) && echo "check-shell: $(words $(SHELL_FILES)) scripts"
+
+deps:
+	$(Q)scripts/deps
+
+check: all check-floors check-layout check-lint check-shell unit
+
+# Each part in a make of its own: what `deps` installs is there when the next one looks for it.
+test: deps
+	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory MODE=asan unit
+
+clean:
+	rm -rf build
+.SECONDARY:

@@ -1,0 +1,174 @@
+#include "keystay/base/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keystay/base/text.h"
+
+/* Not secrets: where token files, module settings and OpenSSL's configuration are. */
+static const char *const passed_on[] = {"SOFTHSM2_CONF", "OPENSSL_CONF", "TPM2_PKCS11_STORE",
+	"TPM2_PKCS11_TCTI", "KEYSTAY_GUARD", "NOTIFY_SOCKET", "TZ"};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+build_environment(struct list *env)
+{
+	char line[4200];
+
+	if (!list_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") ||
+		!list_add(env, "LANG=C.UTF-8"))
+		return -1;
+	for (size_t i = 0; i < COUNT(passed_on); i++) {
+		const char *value = getenv(passed_on[i]);
+		if (value && snprintf(line, sizeof line, "%s=%s", passed_on[i], value) <
+				     (int)sizeof line)
+			if (!list_add(env, line))
+				return -1;
+	}
+	return 0;
+}
+
+/* Starts it with stdin from /dev/null, stdout and stderr into `out`, in a process group of its own.
+ */
+static int
+start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
+{
+	AUTO(list) struct list env = {0};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none;
+
+	if (build_environment(&env) < 0)
+		return err_set(e, ERR_FAILED, "no memory to run '%s'", c->argv[0]);
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attr);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&files, out, 1);
+	posix_spawn_file_actions_adddup2(&files, out, 2);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	int rc = posix_spawnp(ret_pid, c->argv[0], &files, &attr, c->argv, env.item);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	if (rc == 0)
+		return 0;
+	err_errno(e, rc == ENOENT ? ERR_CONFIG : ERR_FAILED, rc, "cannot run '%s'", c->argv[0]);
+	return err_hint(e, "install it, or name the right program in the configuration");
+}
+
+/* Copies output until the child closes it or the limit is over; 0, or -1 at the limit. */
+static int
+collect(const struct child *c, int in, pid_t pid, int64_t until)
+{
+	char part[4096];
+
+	for (;;) {
+		int64_t left = until - now_ms();
+		if (left <= 0)
+			return -1;
+		/* A daemon that the child left behind may keep the pipe open: look at the child
+		 * too. */
+		siginfo_t info = {0};
+		bool over = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+			    info.si_pid == pid;
+		struct pollfd p = {.fd = in, .events = POLLIN};
+		int rc = poll(&p, 1, over ? 0 : (int)(left < 200 ? left : 200));
+		if (rc == 0 && over)
+			return 0;
+		if (rc <= 0)
+			continue;
+		ssize_t n = read(in, part, sizeof part);
+		if (n <= 0)
+			return 0;
+		if (c->output && !c->output->full) {
+			size_t room = c->output->ceiling - c->output->len;
+			buf_add(c->output, part, (size_t)n < room ? (size_t)n : room);
+		}
+	}
+}
+
+int
+child_run(const struct child *c, int *ret_status, struct err *e)
+{
+	int64_t until = now_ms() + c->time_limit_ms;
+	int ends[2], status = 0;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_errno(e, ERR_FAILED, errno, "cannot run '%s'", c->argv[0]);
+	int rc = start(c, ends[1], &pid, e);
+	close(ends[1]);
+	if (rc < 0) {
+		close(ends[0]);
+		return -1;
+	}
+	rc = collect(c, ends[0], pid, until);
+	close(ends[0]);
+	while (rc == 0 && waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ms() >= until)
+			rc = -1;
+		else
+			poll(NULL, 0, 5);
+	}
+	if (rc < 0) {
+		kill(-pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		return err_set(e, ERR_FAILED, "'%s' did not end within %d seconds and was killed",
+			c->argv[0], c->time_limit_ms / 1000);
+	}
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return 0;
+}
+
+int
+child_must(const struct child *c, struct err *e)
+{
+	AUTO(buf) struct buf own = BUF(16 * 1024);
+	struct child copy = *c;
+	int status;
+
+	if (!copy.output)
+		copy.output = &own;
+	if (child_run(&copy, &status, e) < 0)
+		return -1;
+	if (status == 0)
+		return 0;
+	/* The last line that says something is where programs put the reason. */
+	char said[512] = "";
+	char *text = copy.output->text;
+	size_t len = copy.output->len;
+	while (text && len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+		text[--len] = '\0';
+	if (text && len) {
+		const char *line = strrchr(text, '\n');
+		text_copy(said, sizeof said, line ? line + 1 : text);
+		/* nginx ends with "test failed"; the reason is the line before it. */
+		if (line && strstr(said, "test failed")) {
+			size_t end = (size_t)(line - text);
+			text[end] = '\0';
+			const char *before = strrchr(text, '\n');
+			text_copy(said, sizeof said, before ? before + 1 : text);
+		}
+	}
+	text_printable(said);
+	return err_set(e, ERR_FAILED, "'%s' failed with status %d%s%s", c->argv[0], status,
+		said[0] ? ": " : "", said);
+}

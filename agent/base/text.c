@@ -1,0 +1,204 @@
+#include "keystay/base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool
+text_copy(char *dst, size_t size, const char *src)
+{
+	size_t len = strlen(src);
+	size_t n = len < size ? len : size - 1;
+
+	memmove(dst, src, n);
+	dst[n] = '\0';
+	return n == len;
+}
+
+bool
+text_starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+bool
+text_same(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+void
+text_printable(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+}
+
+bool
+number_parse(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+	char *end = NULL;
+
+	if (!((*text >= '0' && *text <= '9') || (*text == '-' && text[1])))
+		return false;
+	errno = 0;
+	long long n = strtoll(text, &end, 10);
+	if (errno || *end || n < min || n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+char *
+hex_encode(const void *data, size_t len, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *in = data;
+
+	for (size_t i = 0; i < len; i++) {
+		hex[2 * i] = digits[in[i] >> 4];
+		hex[2 * i + 1] = digits[in[i] & 15];
+	}
+	hex[2 * len] = '\0';
+	return hex;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+hex_decode(const char *hex, void *data, size_t room)
+{
+	unsigned char *out = data;
+	size_t n = 0;
+
+	for (; *hex; hex += 2, n++) {
+		int high = hex_value(hex[0]);
+		int low = high < 0 ? -1 : hex_value(hex[1]);
+		if (low < 0 || n == room)
+			return -1;
+		out[n] = (unsigned char)(high << 4 | low);
+	}
+	return (int)n;
+}
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+char *
+base64url(const void *data, size_t len)
+{
+	const unsigned char *in = data;
+	char *text = malloc(len / 3 * 4 + 5);
+	char *out = text;
+
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned left = len - i < 3 ? (unsigned)(len - i) : 3;
+		uint32_t v = (uint32_t)in[i] << 16;
+		if (left > 1)
+			v |= (uint32_t)in[i + 1] << 8;
+		if (left > 2)
+			v |= in[i + 2];
+		for (unsigned k = 0; k <= left; k++)
+			*out++ = alphabet[v >> (18 - 6 * k) & 63];
+	}
+	*out = '\0';
+	return text;
+}
+
+int
+base64url_decode(const char *text, void *data, size_t room)
+{
+	unsigned char *out = data;
+	size_t n = 0;
+	uint32_t v = 0;
+	unsigned bits = 0;
+
+	for (; *text; text++) {
+		const char *at = strchr(alphabet, *text);
+		if (!at)
+			return -1;
+		v = v << 6 | (uint32_t)(at - alphabet);
+		bits += 6;
+		if (bits >= 8) {
+			if (n == room)
+				return -1;
+			bits -= 8;
+			out[n++] = (unsigned char)(v >> bits);
+			v &= (1u << bits) - 1;
+		}
+	}
+	/* What is left must be padding bits, less than a byte and all zero. */
+	return bits < 6 && v == 0 ? (int)n : -1;
+}
+
+bool
+list_add(struct list *l, const char *text)
+{
+	/* One more than the count: list_argv's closing NULL is always there. */
+	char **item = realloc(l->item, (l->count + 2) * sizeof *item);
+	char *copy = strdup(text);
+
+	if (item)
+		l->item = item;
+	if (!item || !copy) {
+		free(copy);
+		return false;
+	}
+	l->item[l->count++] = copy;
+	l->item[l->count] = NULL;
+	return true;
+}
+
+bool
+list_has(const struct list *l, const char *text)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (text_same(l->item[i], text))
+			return true;
+	return false;
+}
+
+const char *
+list_join(const struct list *l, char *text, size_t size)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < l->count; i++) {
+		int n = snprintf(text + at, size - at, "%s%s", i ? ", " : "", l->item[i]);
+		if (n < 0 || (size_t)n >= size - at) {
+			if (size > 4)
+				memcpy(text + size - 4, "...", 4);
+			break;
+		}
+		at += (size_t)n;
+	}
+	return text;
+}
+
+char *const *
+list_argv(const struct list *l)
+{
+	return l->count ? l->item : NULL;
+}
+
+void
+list_free(struct list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->item[i]);
+	free(l->item);
+	*l = (struct list){0};
+}

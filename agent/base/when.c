@@ -1,0 +1,139 @@
+#include "keystay/base/when.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char months[12][4] = {
+	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+const char *
+when_format(when_t when, char *text)
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (when == 0 || !gmtime_r(&t, &tm) ||
+		strftime(text, WHEN_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		memcpy(text, "-", 2);
+	return text;
+}
+
+const char *
+when_format_day(when_t when, char *text)
+{
+	when_format(when, text);
+	char *t = strchr(text, 'T');
+	if (t)
+		*t = '\0';
+	return text;
+}
+
+bool
+duration_parse(const char *text, when_t *ret)
+{
+	static const when_t limit = 3660 * DAY;
+	when_t sum = 0;
+
+	if (*text == '\0')
+		return false;
+	while (*text) {
+		when_t n = 0;
+		if (*text < '0' || *text > '9')
+			return false;
+		while (*text >= '0' && *text <= '9') {
+			n = n * 10 + (*text++ - '0');
+			if (n > limit)
+				return false;
+		}
+		when_t unit = *text == 'd'   ? DAY
+			      : *text == 'h' ? HOUR
+			      : *text == 'm' ? MINUTE
+			      : *text == 's' ? 1
+					     : 0;
+		if (unit == 0 || n > limit / unit)
+			return false;
+		sum += n * unit;
+		if (sum > limit)
+			return false;
+		text++;
+	}
+	*ret = sum;
+	return true;
+}
+
+const char *
+duration_format(when_t seconds, char *text)
+{
+	static const struct {
+		when_t unit;
+		char letter;
+	} units[] = {{DAY, 'd'}, {HOUR, 'h'}, {MINUTE, 'm'}, {1, 's'}};
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (seconds % units[i].unit == 0) {
+			snprintf(text, WHEN_TEXT, "%lld%c", (long long)(seconds / units[i].unit),
+				units[i].letter);
+			break;
+		}
+	return text;
+}
+
+when_t
+when_from_utc(int year, int month, int day, int hour, int minute, int second)
+{
+	/* Days from the civil date, counted in eras of 400 years that begin on 1 March. */
+	int64_t y = year - (month <= 2);
+	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	int64_t yoe = y - era * 400;
+	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+	return (era * 146097 + doe - 719468) * DAY + hour * HOUR + minute * MINUTE + second;
+}
+
+static bool
+date_valid(int year, int month, int day, int hour, int minute, int second)
+{
+	static const int length[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1)
+		return false;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	if (day > length[month - 1] + (month == 2 && leap))
+		return false;
+	return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
+}
+
+bool
+when_parse_http(const char *text, size_t len, when_t *ret)
+{
+	char copy[48], month[4] = "";
+	int year, day, hour, minute, second, end = 0;
+
+	if (len >= sizeof copy || memchr(text, '\0', len))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	if (sscanf(copy, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d GMT%n", &day, month, &year, &hour,
+		    &minute, &second, &end) == 6 &&
+		end == (int)len) {
+		/* IMF-fixdate */
+	} else if (sscanf(copy, "%*[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, month,
+			   &year, &hour, &minute, &second, &end) == 6 &&
+		   end == (int)len) {
+		year += year < 70 ? 2000 : 1900;
+	} else if (sscanf(copy, "%*3[A-Za-z] %3s %2d %2d:%2d:%2d %4d%n", month, &day, &hour,
+			   &minute, &second, &year, &end) == 6 &&
+		   end == (int)len) {
+		/* asctime */
+	} else {
+		return false;
+	}
+	int m = 0;
+	while (m < 12 && strcmp(months[m], month) != 0)
+		m++;
+	if (!date_valid(year, m + 1, day, hour, minute, second))
+		return false;
+	*ret = when_from_utc(year, m + 1, day, hour, minute, second);
+	return true;
+}

@@ -1,0 +1,203 @@
+#include "keystay/config/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "keystay/base/file.h"
+#include "read.h"
+
+/* 10,000 certificates written out in full take about 4 MB. */
+#define FILE_MAX ((size_t)16 * 1024 * 1024)
+
+struct config_file {
+	char *path;
+	char *text;
+	size_t len;
+	struct config_file *next;
+};
+
+static int
+read_tokens(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_each_item(y, "a list of tokens", read_token, config, e);
+}
+
+static int
+read_certificates(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_each_item(y, "a list of certificates", read_certificate, config, e);
+}
+
+static const struct yaml_key top[] = {
+	{"state", yaml_text, offsetof(struct config, state), 0},
+	{"tokens", read_tokens, 0, 0},
+	{"certificates", read_certificates, 0, 0},
+};
+
+static int
+read_file(struct config *c, const char *path, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF(FILE_MAX);
+	AUTO(yaml) struct yaml *y = NULL;
+	struct config_file *f;
+
+	if (file_read(path, &text, e) < 0) {
+		e->kind = ERR_CONFIG;
+		return err_hint(e, "name the configuration with --config FILE");
+	}
+	f = calloc(1, sizeof *f);
+	if (!f || !(f->path = strdup(path))) {
+		free(f);
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	}
+	f->next = c->files;
+	c->files = f;
+	f->len = text.len;
+	f->text = buf_take(&text);
+	if (!f->text)
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	if (yaml_open(f->path, f->text, f->len, &y, e) < 0)
+		return -1;
+	if (yaml_mapping(y, "the configuration", top, COUNT(top), c, e) < 0)
+		return -1;
+	return yaml_end(y, e);
+}
+
+static int
+is_yaml(const struct dirent *d)
+{
+	const char *dot = strrchr(d->d_name, '.');
+	return d->d_name[0] != '.' && dot && text_same(dot, ".yaml");
+}
+
+/* The drop-ins of a folder beside keystay.yaml, in the order of their names. */
+static int
+read_folder(struct config *c, const char *folder, struct err *e)
+{
+	char path[PATH_MAX];
+	struct dirent **entry;
+	const char *slash = strrchr(c->path, '/');
+	int rc = 0;
+
+	int base = slash ? (int)(slash - c->path + 1) : 0;
+	snprintf(path, sizeof path, "%.*s%s", base, c->path, folder);
+	int count = scandir(path, &entry, is_yaml, alphasort);
+	if (count < 0)
+		return errno == ENOENT ? 0
+				       : err_errno(e, ERR_CONFIG, errno, "cannot read '%s'", path);
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%.*s%s/%s", base, c->path, folder, entry[i]->d_name);
+		if (rc == 0)
+			rc = read_file(c, path, e);
+		free(entry[i]);
+	}
+	free(entry);
+	return rc;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct certificate_conf *const *x = a, *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int
+index_certificates(struct config *c, struct err *e)
+{
+	c->by_name = calloc(c->certificates + 1, sizeof *c->by_name);
+	if (!c->by_name)
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	for (size_t i = 0; i < c->certificates; i++)
+		c->by_name[i] = &c->certificate[i];
+	qsort(c->by_name, c->certificates, sizeof *c->by_name, compare_names);
+	for (size_t i = 1; i < c->certificates; i++) {
+		const struct certificate_conf *a = c->by_name[i - 1], *b = c->by_name[i];
+		if (text_same(a->name, b->name))
+			return mark_fail(&b->at, e,
+				"the certificate '%s' is there twice (also %s:%d)", b->name,
+				a->at.file, a->at.line);
+	}
+	return 0;
+}
+
+/* What one part says of another: every name must lead somewhere. */
+static int
+check_references(const struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->tokens; i++)
+		if (config_token(c, c->token[i].name) != &c->token[i])
+			return mark_fail(&c->token[i].at, e, "the token '%s' is there twice",
+				c->token[i].name);
+	for (size_t i = 0; i < c->certificates; i++) {
+		const struct certificate_conf *cert = &c->certificate[i];
+		if (!config_token(c, cert->token))
+			return mark_fail(&cert->at, e,
+				"certificate '%s': there is no token '%s' under 'tokens:'",
+				cert->name, cert->token);
+	}
+	return 0;
+}
+
+int
+config_read(const char *path, struct config **ret, struct err *e)
+{
+	AUTO(config) struct config *c = calloc(1, sizeof *c);
+
+	if (!c || !(c->path = strdup(path)) || !(c->state = strdup("/var/lib/keystay")))
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	if (read_file(c, path, e) < 0 || read_folder(c, "certificates.d", e) < 0)
+		return -1;
+	if (c->state[0] != '/')
+		return err_set(e, ERR_CONFIG, "%s: 'state:' must be an absolute path, not '%s'",
+			path, c->state);
+	if (index_certificates(c, e) < 0 || check_references(c, e) < 0)
+		return -1;
+	*ret = take(&c);
+	return 0;
+}
+
+void
+config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->tokens; i++)
+		token_conf_clear(&c->token[i]);
+	for (size_t i = 0; i < c->certificates; i++)
+		certificate_conf_clear(&c->certificate[i]);
+	while (c->files) {
+		struct config_file *f = c->files;
+		c->files = f->next;
+		free(f->path);
+		free(f->text);
+		free(f);
+	}
+	free(c->by_name);
+	free(c->token);
+	free(c->certificate);
+	free(c->state);
+	free(c->path);
+	free(c);
+}
+
+const struct token_conf *
+config_token(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->tokens; i++)
+		if (text_same(c->token[i].name, name))
+			return &c->token[i];
+	return NULL;
+}
+
+const struct certificate_conf *
+config_certificate(const struct config *c, const char *name)
+{
+	struct certificate_conf wanted = {.name = (char *)name}, *w = &wanted;
+	struct certificate_conf **found =
+		bsearch(&w, c->by_name, c->certificates, sizeof *c->by_name, compare_names);
+	return found ? *found : NULL;
+}

@@ -1,0 +1,24 @@
+/* The readers of the configuration's parts; each fills one freshly appended struct. */
+#ifndef KEYSTAY_CONFIG_READ_H
+#define KEYSTAY_CONFIG_READ_H
+
+#include "keystay/config/certificate.h"
+#include "keystay/token/token.h"
+
+/* NAME of a token, an authority or a certificate: [A-Za-z0-9._-]+ without a leading dot. */
+int read_name(struct yaml *y, void *char_slot, struct err *e) MUST_USE;
+
+/* One item of `tokens:` and of `certificates:`; the slot is the struct config. */
+int read_token(struct yaml *y, void *config, struct err *e) MUST_USE;
+int read_certificate(struct yaml *y, void *config, struct err *e) MUST_USE;
+
+/*
+ * Makes room for one more item of `size` bytes in an array of `count` (doubling) and clears it.
+ * NULL with `e` filled without memory.
+ */
+void *read_append(void *array_slot, size_t *count, size_t size, struct err *e);
+
+void token_conf_clear(struct token_conf *t);
+void certificate_conf_clear(struct certificate_conf *c);
+
+#endif

@@ -1,0 +1,138 @@
+#include "read.h"
+
+#include "keystay/config/config.h"
+#include <string.h>
+
+#include "keystay/x509/names.h"
+
+/* A sane authority allows 100; more is a mistake in the file. */
+#define NAMES_MAX 1000
+
+static int
+read_one_name(struct yaml *y, void *list_slot, struct err *e)
+{
+	AUTO(char) char *text = NULL;
+	struct list *names = list_slot;
+	char name[NAME_TEXT];
+	struct err why;
+
+	if (yaml_text(y, &text, e) < 0)
+		return -1;
+	if (name_normal(text, name, &why) < 0) {
+		yaml_fail(y, e, "%s", why.text);
+		return err_hint(e, "%s", why.hint);
+	}
+	if (list_has(names, name))
+		return yaml_fail(y, e, "the name '%s' stands twice", name);
+	if (names->count >= NAMES_MAX)
+		return yaml_fail(y, e, "more than %d names", NAMES_MAX);
+	if (!list_add(names, name))
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	return 0;
+}
+
+static int
+read_names(struct yaml *y, void *list_slot, struct err *e)
+{
+	struct list *names = list_slot;
+
+	if (yaml_each_item(y, "a list of names", read_one_name, names, e) < 0)
+		return -1;
+	if (names->count == 0)
+		return yaml_fail(y, e, "a certificate needs at least one name");
+	return 0;
+}
+
+static int
+read_one_key(struct yaml *y, void *certificate, struct err *e)
+{
+	struct certificate_conf *c = certificate;
+	AUTO(char) char *word = NULL;
+	enum key_type type;
+
+	if (yaml_text(y, &word, e) < 0)
+		return -1;
+	if (!key_type_of(word, &type)) {
+		yaml_fail(y, e, "'%s' is not a type of key", word);
+		return err_hint(
+			e, "the types are ec-p256, ec-p384, rsa-2048, rsa-3072 and rsa-4096");
+	}
+	for (size_t i = 0; i < c->keys; i++)
+		if (c->key[i] == type)
+			return yaml_fail(y, e, "the type '%s' stands twice", word);
+	c->key[c->keys++] = type;
+	return 0;
+}
+
+static int
+read_keys(struct yaml *y, void *certificate, struct err *e)
+{
+	return yaml_each_item(y, "a list of key types", read_one_key, certificate, e);
+}
+
+static int
+read_country(struct yaml *y, void *char_slot, struct err *e)
+{
+	char **slot = char_slot;
+
+	if (yaml_text(y, slot, e) < 0)
+		return -1;
+	if (strlen(*slot) != 2)
+		return yaml_fail(y, e, "a country is two letters");
+	return 0;
+}
+
+static const struct yaml_key subject_keys[] = {
+	{"organization", yaml_text, offsetof(struct subject, organization), 0},
+	{"unit", yaml_text, offsetof(struct subject, unit), 0},
+	{"locality", yaml_text, offsetof(struct subject, locality), 0},
+	{"state", yaml_text, offsetof(struct subject, state), 0},
+	{"country", read_country, offsetof(struct subject, country), 0},
+};
+
+static int
+read_subject(struct yaml *y, void *subject, struct err *e)
+{
+	return yaml_mapping(y, "'subject'", subject_keys, COUNT(subject_keys), subject, e);
+}
+
+static const struct yaml_key keys[] = {
+	{"name", read_name, offsetof(struct certificate_conf, name), YAML_REQUIRED},
+	{"names", read_names, offsetof(struct certificate_conf, names), YAML_REQUIRED},
+	{"subject", read_subject, offsetof(struct certificate_conf, subject), 0},
+	{"owner", yaml_text, offsetof(struct certificate_conf, owner), 0},
+	{"token", yaml_text, offsetof(struct certificate_conf, token), YAML_REQUIRED},
+	{"keys", read_keys, 0, 0},
+};
+
+int
+read_certificate(struct yaml *y, void *config, struct err *e)
+{
+	struct config *all = config;
+	struct certificate_conf *c =
+		read_append(&all->certificate, &all->certificates, sizeof *c, e);
+
+	if (!c)
+		return -1;
+	(void)yaml_next_is_mapping(y);
+	c->at = yaml_mark(y);
+	if (yaml_mapping(y, "a certificate", keys, COUNT(keys), c, e) < 0)
+		return -1;
+	if (c->keys == 0)
+		c->key[c->keys++] = KEY_EC_P256;
+	return 0;
+}
+
+void
+certificate_conf_clear(struct certificate_conf *c)
+{
+	free(c->name);
+	list_free(&c->names);
+	free(c->subject.organization);
+	free(c->subject.unit);
+	free(c->subject.locality);
+	free(c->subject.state);
+	free(c->subject.country);
+	free(c->owner);
+	free(c->token);
+}

@@ -1,0 +1,156 @@
+/*
+ * keystay - certificates whose private keys stay in the token.
+ * This file: the table of commands, the options that all of them take, and the start of a process
+ * that holds secrets.
+ */
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "commands.h"
+#include "keystay/base/log.h"
+#include "keystay/run/system.h"
+
+#define VERSION "0.1"
+
+static const struct command *const commands[] = {
+	&command_check,
+	&command_token,
+};
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"json", no_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"yes", no_argument, NULL, 'y'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+static void
+print_help(void)
+{
+	puts("usage: keystay [--config FILE] [--json] [-v] COMMAND ...\n");
+	for (size_t i = 0; i < COUNT(commands); i++)
+		printf("  %-13s %s\n", commands[i]->name, commands[i]->summary);
+	puts("\n'keystay COMMAND --help' says what a command takes; see also keystay(8).");
+}
+
+static void
+print_command_help(const struct command *c)
+{
+	printf("usage: keystay %s%s%s\n\n  %s\n", c->name, *c->synopsis ? " " : "", c->synopsis,
+		c->summary);
+}
+
+/* PINs must not reach a core file or another process of the same user. */
+static void
+protect_process(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+run_command(struct run *r, const struct command *c, int argc, char **argv)
+{
+	int status = c->main(r, argc, argv);
+
+	if (r->json) {
+		AUTO(char) char *text = json_dumps(r->report, JSON_INDENT(2));
+		puts(text ? text : "{}");
+	}
+	json_decref(r->report);
+	config_free(r->config);
+	if (fflush(stdout) != 0 && status == EXIT_DONE)
+		status = EXIT_FAILED;
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run r = {.config_path = "/etc/keystay/keystay.yaml", .services = system_services()};
+	bool help = false;
+	int option;
+
+	protect_process();
+	/* Global options may stand before and behind the command; what is not known is the
+	 * command's. */
+	opterr = 0;
+	char **rest = calloc((size_t)argc + 1, sizeof *rest);
+	int count = 0;
+	if (!rest)
+		return EXIT_FAILED;
+	while ((option = getopt_long(argc, argv, "-:vqhV", options, NULL)) != -1)
+		switch (option) {
+		case 'c':
+			r.config_path = optarg;
+			break;
+		case 'j':
+			r.json = true;
+			break;
+		case 'v':
+			log_enable(true);
+			break;
+		case 'q':
+			r.quiet = true;
+			break;
+		case 'y':
+			r.yes = true;
+			break;
+		case 'h':
+			help = true;
+			break;
+		case 'V':
+			puts("keystay " VERSION);
+			free(rest);
+			return EXIT_DONE;
+		case ':':
+			fprintf(stderr, "keystay: '%s' needs a value\n", argv[optind - 1]);
+			free(rest);
+			return EXIT_USAGE;
+		case 1:
+			rest[count++] = optarg;
+			break;
+		default:
+			rest[count++] = argv[optind - 1];
+			break;
+		}
+	while (optind < argc)
+		rest[count++] = argv[optind++];
+	r.report = json_pack("{s:i}", "schema", 1);
+	r.terminal = !r.json && isatty(STDOUT_FILENO);
+	if (count == 0) {
+		print_help();
+		free(rest);
+		json_decref(r.report);
+		return help ? EXIT_DONE : EXIT_USAGE;
+	}
+	int status = EXIT_USAGE;
+	size_t i = 0;
+	while (i < COUNT(commands) && strcmp(commands[i]->name, rest[0]) != 0)
+		i++;
+	if (i == COUNT(commands)) {
+		fprintf(stderr, "keystay: unknown command '%s'\n", rest[0]);
+		fprintf(stderr, "keystay: 'keystay --help' lists the commands\n");
+		json_decref(r.report);
+	} else if (help) {
+		print_command_help(commands[i]);
+		json_decref(r.report);
+		status = EXIT_DONE;
+	} else {
+		status = run_command(&r, commands[i], count - 1, rest + 1);
+	}
+	free(rest);
+	return status;
+}

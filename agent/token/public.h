@@ -1,0 +1,13 @@
+/* The public key of a token object, rebuilt outside the token from its raw attributes. */
+#ifndef KEYSTAY_TOKEN_PUBLIC_H
+#define KEYSTAY_TOKEN_PUBLIC_H
+
+#include "internal.h"
+
+#include <openssl/types.h>
+
+/* EC (CKA_EC_PARAMS, CKA_EC_POINT, wrapped in an OCTET STRING or not) or RSA. Caller frees *ret. */
+int public_key_read(
+	struct token *t, CK_OBJECT_HANDLE object, EVP_PKEY **ret, struct err *e) MUST_USE;
+
+#endif

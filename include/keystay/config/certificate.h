@@ -1,0 +1,22 @@
+/*
+ * What the configuration says of one certificate.
+ */
+#ifndef KEYSTAY_CONFIG_CERTIFICATE_H
+#define KEYSTAY_CONFIG_CERTIFICATE_H
+
+#include "keystay/base/yaml.h"
+#include "keystay/token/key.h"
+#include "keystay/x509/csr.h"
+
+struct certificate_conf {
+	char *name;
+	struct list names; /* normalised (x509/names.h), no repeats */
+	struct subject subject;
+	char *owner;
+	char *token;
+	enum key_type key[KEY_TYPES];
+	size_t keys; /* at least one, no repeats */
+	struct mark at;
+};
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * The configuration: keystay.yaml and, beside it, certificates.d/ (YAML files with the same
+ * top-level keys), read into plain structs, checked across, every complaint with its place.
+ */
+#ifndef KEYSTAY_CONFIG_CONFIG_H
+#define KEYSTAY_CONFIG_CONFIG_H
+
+#include "keystay/config/certificate.h"
+#include "keystay/token/token.h"
+
+struct config_file;
+
+struct config {
+	char *path;  /* of keystay.yaml */
+	char *state; /* the state folder */
+	struct token_conf *token;
+	size_t tokens;
+	struct certificate_conf *certificate;
+	size_t certificates;
+	struct certificate_conf **by_name; /* the same, sorted by name */
+	struct config_file *files;         /* the texts that marks point into */
+};
+
+/*
+ * Reads everything that `path` leads to. ERR_CONFIG with file:line:column. The caller frees *ret
+ * with config_free; pointers into it live as long.
+ */
+int config_read(const char *path, struct config **ret, struct err *e) MUST_USE;
+void config_free(struct config *c);
+
+/* By name; NULL when there is none. Borrowed. */
+const struct token_conf *config_token(const struct config *c, const char *name);
+const struct certificate_conf *config_certificate(const struct config *c, const char *name);
+
+static inline void
+auto_config(struct config **slot)
+{
+	config_free(*slot);
+}
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * One PKCS#11 token, open and logged in: the agent holds one session on it for its whole run and
+ * never logs out (that would log out the OpenSSL provider in the same process too).
+ */
+#ifndef KEYSTAY_TOKEN_TOKEN_H
+#define KEYSTAY_TOKEN_TOKEN_H
+
+#include "keystay/base/err.h"
+#include "keystay/base/secret.h"
+#include "keystay/base/yaml.h"
+
+#include <openssl/types.h>
+
+/* What the configuration says of a token; the configuration owns it. */
+struct token_conf {
+	char *name;
+	char *module;    /* path of the PKCS#11 module */
+	char *label;     /* the token is found by label ... */
+	char *serial;    /* ... or by serial number; at least one is there */
+	char *pin;       /* source of the user PIN: token/pin.h */
+	char *init_args; /* pReserved of C_Initialize; NULL = none */
+	struct {
+		char *path;  /* a folder of token files that servers must read; NULL = none */
+		char *group; /* and the group that gets to read them */
+	} share;
+	struct mark at;
+};
+
+struct token;
+
+/* What a token says of itself (C_GetTokenInfo), blanks cut. */
+struct token_identity {
+	char label[33];
+	char serial[17];
+	char manufacturer[33];
+	char model[17];
+};
+
+/*
+ * Opens the token: loads the module, finds the one slot whose token has the label and/or serial,
+ * opens a read-write session and logs in with `pin`, one try. ERR_TOKEN: no such token, or two of
+ * them, or the device fails. ERR_PIN with *ret_refused = true: the token refused the PIN (and a
+ * try was used up). `conf` must outlive the token; the caller frees *ret with token_close.
+ */
+int token_open(const struct token_conf *conf, const struct secret *pin, struct token **ret,
+	bool *ret_refused, struct err *e) MUST_USE;
+
+/* Closes the session and what the road holds; the module stays loaded. NULL does nothing. */
+void token_close(struct token *t);
+
+const struct token_conf *token_conf_of(const struct token *t);
+const struct token_identity *token_identity_of(const struct token *t);
+
+/* The OpenSSL library context in which this token's keys live; borrowed. */
+OSSL_LIB_CTX *token_context(const struct token *t);
+
+static inline void
+auto_token(struct token **slot)
+{
+	token_close(*slot);
+}
+
+#endif
