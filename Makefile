@@ -15,7 +15,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
 CC = gcc
-PKGS = libcrypto libssl p11-kit-1 libp11 jansson libfyaml
+PKGS = libcrypto libssl libcurl sqlite3 p11-kit-1 libp11 jansson libfyaml
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wformat-truncation=0 -Wimplicit-fallthrough -Werror
 HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
@@ -60,9 +60,16 @@ $(OUT)/keystay: $(OUT)/agent/run/main.o $(SANITIZED) $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
 
-$(LIBRARY): $(filter-out $(OUT)/agent/run/main.o,$(OBJECTS))
+$(LIBRARY): $(filter-out $(OUT)/agent/run/main.o,$(OBJECTS)) $(OUT)/shipped.o
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
+
+$(OUT)/shipped.c: scripts/embed $(sort $(wildcard policies/*.yaml))
+	@mkdir -p $(@D)
+	$(Q)scripts/embed $(filter %.yaml,$^) >$@
+
+$(OUT)/shipped.o: $(OUT)/shipped.c
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)

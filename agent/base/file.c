@@ -168,6 +168,16 @@ folder_sync(const char *path, struct err *e)
 }
 
 int
+file_sync_folder_of(const char *path, struct err *e)
+{
+	char folder[PATH_MAX];
+
+	if (parent_of(path, folder, e) < 0)
+		return -1;
+	return folder_sync(folder, e);
+}
+
+int
 folder_remove(const char *path, struct err *e)
 {
 	DIR *dir = opendir(path);

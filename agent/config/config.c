@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "keystay/base/file.h"
+#include "keystay/x509/names.h"
 #include "read.h"
 
 /* 10,000 certificates written out in full take about 4 MB. */
@@ -26,6 +27,12 @@ read_tokens(struct yaml *y, void *config, struct err *e)
 }
 
 static int
+read_authorities(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_each_item(y, "a list of authorities", read_authority, config, e);
+}
+
+static int
 read_certificates(struct yaml *y, void *config, struct err *e)
 {
 	return yaml_each_item(y, "a list of certificates", read_certificate, config, e);
@@ -34,36 +41,55 @@ read_certificates(struct yaml *y, void *config, struct err *e)
 static const struct yaml_key top[] = {
 	{"state", yaml_text, offsetof(struct config, state), 0},
 	{"tokens", read_tokens, 0, 0},
+	{"authorities", read_authorities, 0, 0},
 	{"certificates", read_certificates, 0, 0},
 };
 
+/* The text of a file, kept as long as the configuration: marks point into it. */
 static int
-read_file(struct config *c, const char *path, struct err *e)
+keep_file(struct config *c, const char *path, const struct config_file **ret, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(FILE_MAX);
-	AUTO(yaml) struct yaml *y = NULL;
-	struct config_file *f;
 
 	if (file_read(path, &text, e) < 0) {
 		e->kind = ERR_CONFIG;
 		return err_hint(e, "name the configuration with --config FILE");
 	}
-	f = calloc(1, sizeof *f);
-	if (!f || !(f->path = strdup(path))) {
-		free(f);
+	struct config_file *f = calloc(1, sizeof *f);
+	if (!f)
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
-	}
 	f->next = c->files;
 	c->files = f;
 	f->len = text.len;
+	f->path = strdup(path);
 	f->text = buf_take(&text);
-	if (!f->text)
+	if (!f->path || !f->text)
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
-	if (yaml_open(f->path, f->text, f->len, &y, e) < 0)
+	*ret = f;
+	return 0;
+}
+
+static int
+read_file(struct config *c, const char *path, struct err *e)
+{
+	AUTO(yaml) struct yaml *y = NULL;
+	const struct config_file *f;
+
+	if (keep_file(c, path, &f, e) < 0 || yaml_open(f->path, f->text, f->len, &y, e) < 0)
 		return -1;
 	if (yaml_mapping(y, "the configuration", top, COUNT(top), c, e) < 0)
 		return -1;
 	return yaml_end(y, e);
+}
+
+static int
+read_policy_file(struct config *c, const char *path, struct err *e)
+{
+	const struct config_file *f;
+
+	if (keep_file(c, path, &f, e) < 0)
+		return -1;
+	return policies_add(c->policies, f->path, f->text, f->len, e);
 }
 
 static int
@@ -73,9 +99,10 @@ is_yaml(const struct dirent *d)
 	return d->d_name[0] != '.' && dot && text_same(dot, ".yaml");
 }
 
-/* The drop-ins of a folder beside keystay.yaml, in the order of their names. */
+/* Reads the YAML files of a folder beside keystay.yaml, in the order of their names. */
 static int
-read_folder(struct config *c, const char *folder, struct err *e)
+read_folder(struct config *c, const char *folder,
+	int (*read)(struct config *c, const char *path, struct err *e), struct err *e)
 {
 	char path[PATH_MAX];
 	struct dirent **entry;
@@ -91,7 +118,7 @@ read_folder(struct config *c, const char *folder, struct err *e)
 	for (int i = 0; i < count; i++) {
 		snprintf(path, sizeof path, "%.*s%s/%s", base, c->path, folder, entry[i]->d_name);
 		if (rc == 0)
-			rc = read_file(c, path, e);
+			rc = read(c, path, e);
 		free(entry[i]);
 	}
 	free(entry);
@@ -124,6 +151,36 @@ index_certificates(struct config *c, struct err *e)
 	return 0;
 }
 
+static int
+check_certificate(const struct config *c, const struct certificate_conf *cert, struct err *e)
+{
+	if (!config_token(c, cert->token))
+		return mark_fail(&cert->at, e,
+			"certificate '%s': there is no token '%s' under 'tokens:'", cert->name,
+			cert->token);
+	for (size_t i = 0; i < cert->authority.count; i++) {
+		const struct authority_conf *a = config_authority(c, cert->authority.item[i]);
+		if (!a)
+			return mark_fail(&cert->at, e,
+				"certificate '%s': there is no authority '%s' under 'authorities:'",
+				cert->name, cert->authority.item[i]);
+		if (a->ops->needs_challenge && !cert->challenge.type)
+			return mark_fail(&cert->at, e,
+				"certificate '%s': authority '%s' needs a 'challenge:'", cert->name,
+				a->name);
+	}
+	for (size_t i = 0; i < cert->names.count; i++)
+		if (name_is_wildcard(cert->names.item[i]) && cert->challenge.type)
+			return mark_fail(&cert->at, e,
+				"certificate '%s': no authority proves the wildcard '%s' by http-01",
+				cert->name, cert->names.item[i]);
+	if (policy_find(c->policies, cert->policy))
+		return 0;
+	mark_fail(&cert->at, e, "certificate '%s': there is no policy '%s'", cert->name,
+		cert->policy);
+	return err_hint(e, "'keystay policy list' shows the policies");
+}
+
 /* What one part says of another: every name must lead somewhere. */
 static int
 check_references(const struct config *c, struct err *e)
@@ -132,13 +189,18 @@ check_references(const struct config *c, struct err *e)
 		if (config_token(c, c->token[i].name) != &c->token[i])
 			return mark_fail(&c->token[i].at, e, "the token '%s' is there twice",
 				c->token[i].name);
-	for (size_t i = 0; i < c->certificates; i++) {
-		const struct certificate_conf *cert = &c->certificate[i];
-		if (!config_token(c, cert->token))
-			return mark_fail(&cert->at, e,
-				"certificate '%s': there is no token '%s' under 'tokens:'",
-				cert->name, cert->token);
+	for (size_t i = 0; i < c->authorities; i++) {
+		const struct authority_conf *a = &c->authority[i];
+		if (config_authority(c, a->name) != a)
+			return mark_fail(&a->at, e, "the authority '%s' is there twice", a->name);
+		if (!config_token(c, a->account_key.token))
+			return mark_fail(&a->at, e,
+				"authority '%s': there is no token '%s' under 'tokens:'", a->name,
+				a->account_key.token);
 	}
+	for (size_t i = 0; i < c->certificates; i++)
+		if (check_certificate(c, &c->certificate[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -149,7 +211,10 @@ config_read(const char *path, struct config **ret, struct err *e)
 
 	if (!c || !(c->path = strdup(path)) || !(c->state = strdup("/var/lib/keystay")))
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
-	if (read_file(c, path, e) < 0 || read_folder(c, "certificates.d", e) < 0)
+	if (policies_new(&c->policies, e) < 0 || read_file(c, path, e) < 0 ||
+		read_folder(c, "certificates.d", read_file, e) < 0 ||
+		read_folder(c, "policies", read_policy_file, e) < 0 ||
+		policies_finish(c->policies, e) < 0)
 		return -1;
 	if (c->state[0] != '/')
 		return err_set(e, ERR_CONFIG, "%s: 'state:' must be an absolute path, not '%s'",
@@ -167,8 +232,11 @@ config_free(struct config *c)
 		return;
 	for (size_t i = 0; i < c->tokens; i++)
 		token_conf_clear(&c->token[i]);
+	for (size_t i = 0; i < c->authorities; i++)
+		authority_conf_clear(&c->authority[i]);
 	for (size_t i = 0; i < c->certificates; i++)
 		certificate_conf_clear(&c->certificate[i]);
+	policies_free(c->policies);
 	while (c->files) {
 		struct config_file *f = c->files;
 		c->files = f->next;
@@ -178,6 +246,7 @@ config_free(struct config *c)
 	}
 	free(c->by_name);
 	free(c->token);
+	free(c->authority);
 	free(c->certificate);
 	free(c->state);
 	free(c->path);
@@ -190,6 +259,15 @@ config_token(const struct config *c, const char *name)
 	for (size_t i = 0; i < c->tokens; i++)
 		if (text_same(c->token[i].name, name))
 			return &c->token[i];
+	return NULL;
+}
+
+const struct authority_conf *
+config_authority(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->authorities; i++)
+		if (text_same(c->authority[i].name, name))
+			return &c->authority[i];
 	return NULL;
 }
 

@@ -8,9 +8,14 @@
 /* NAME of a token, an authority or a certificate: [A-Za-z0-9._-]+ without a leading dot. */
 int read_name(struct yaml *y, void *char_slot, struct err *e) MUST_USE;
 
-/* One item of `tokens:` and of `certificates:`; the slot is the struct config. */
+/* One item of `tokens:`, `authorities:`, `certificates:`; the slot is the struct config. */
 int read_token(struct yaml *y, void *config, struct err *e) MUST_USE;
+int read_authority(struct yaml *y, void *config, struct err *e) MUST_USE;
 int read_certificate(struct yaml *y, void *config, struct err *e) MUST_USE;
+
+/* `install:` and `challenge:` of a certificate; the slot is the struct certificate_conf. */
+int read_install(struct yaml *y, void *certificate, struct err *e) MUST_USE;
+int read_challenge(struct yaml *y, void *certificate, struct err *e) MUST_USE;
 
 /*
  * Makes room for one more item of `size` bytes in an array of `count` (doubling) and clears it.
@@ -19,6 +24,8 @@ int read_certificate(struct yaml *y, void *config, struct err *e) MUST_USE;
 void *read_append(void *array_slot, size_t *count, size_t size, struct err *e);
 
 void token_conf_clear(struct token_conf *t);
+void authority_conf_clear(struct authority_conf *a);
+void target_conf_clear(struct target_conf *t);
 void certificate_conf_clear(struct certificate_conf *c);
 
 #endif

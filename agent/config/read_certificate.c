@@ -103,6 +103,11 @@ static const struct yaml_key keys[] = {
 	{"owner", yaml_text, offsetof(struct certificate_conf, owner), 0},
 	{"token", yaml_text, offsetof(struct certificate_conf, token), YAML_REQUIRED},
 	{"keys", read_keys, 0, 0},
+	{"authority", yaml_list_or_one, offsetof(struct certificate_conf, authority),
+		YAML_REQUIRED},
+	{"policy", yaml_text, offsetof(struct certificate_conf, policy), YAML_REQUIRED},
+	{"challenge", read_challenge, 0, 0},
+	{"install", read_install, 0, 0},
 };
 
 int
@@ -120,6 +125,8 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 		return -1;
 	if (c->keys == 0)
 		c->key[c->keys++] = KEY_EC_P256;
+	if (c->authority.count == 0)
+		return mark_fail(&c->at, e, "the certificate '%s' has no authority", c->name);
 	return 0;
 }
 
@@ -135,4 +142,12 @@ certificate_conf_clear(struct certificate_conf *c)
 	free(c->subject.country);
 	free(c->owner);
 	free(c->token);
+	list_free(&c->authority);
+	free(c->policy);
+	free(c->challenge.type);
+	free(c->challenge.webroot);
+	free(c->challenge.listen);
+	for (size_t i = 0; i < c->installs; i++)
+		target_conf_clear(&c->install[i]);
+	free(c->install);
 }

@@ -5,6 +5,13 @@
 #include "keystay/run/run.h"
 
 extern const struct command command_check;
+extern const struct command command_history;
+extern const struct command command_issue;
+extern const struct command command_keys;
+extern const struct command command_policy;
+extern const struct command command_renew;
+extern const struct command command_server_config;
+extern const struct command command_status;
 extern const struct command command_token;
 
 #endif

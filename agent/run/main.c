@@ -19,6 +19,13 @@
 
 static const struct command *const commands[] = {
 	&command_check,
+	&command_issue,
+	&command_renew,
+	&command_status,
+	&command_history,
+	&command_keys,
+	&command_policy,
+	&command_server_config,
 	&command_token,
 };
 
@@ -55,6 +62,9 @@ protect_process(void)
 {
 	struct rlimit none = {0, 0};
 
+	/* The system's openssl.cnf is for servers; it may load the very provider that the token's
+	 * road loads for itself. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);

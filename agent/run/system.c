@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "keystay/net/http.h"
+#include "keystay/net/probe.h"
+
 static when_t
 system_now(void *ctx)
 {
@@ -41,6 +44,21 @@ system_run(void *ctx, const struct child *c, struct err *e)
 	return child_must(c, e);
 }
 
+static int
+system_http(void *ctx, struct http *h, const struct http_request *r, struct http_answer *ret,
+	struct err *e)
+{
+	(void)ctx;
+	return http_send(h, r, ret, e);
+}
+
+static int
+system_probe(void *ctx, const struct probe_request *r, struct probe_answer *ret, struct err *e)
+{
+	(void)ctx;
+	return probe(r, ret, e);
+}
+
 const struct services *
 system_services(void)
 {
@@ -49,6 +67,8 @@ system_services(void)
 		.sleep_ms = system_sleep_ms,
 		.random = system_random,
 		.run = system_run,
+		.http = system_http,
+		.probe = system_probe,
 	};
 	return &s;
 }

@@ -1,6 +1,7 @@
 #include "keystay/x509/csr.h"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -144,12 +145,36 @@ san_names(const GENERAL_NAMES *san, struct list *ret)
 	return true;
 }
 
+static bool
+request_names_equal(X509_REQ *req, const struct list *names)
+{
+	AUTO(list) struct list found = {0};
+	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(req);
+	GENERAL_NAMES *san = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+
+	bool ok = sk_X509_EXTENSION_num(extensions) == 1 && san && san_names(san, &found) &&
+		  names_equal(&found, names);
+	GENERAL_NAMES_free(san);
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	return ok;
+}
+
+bool
+csr_has_names(const void *der, size_t len, const struct list *names)
+{
+	const unsigned char *p = der;
+	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)len);
+
+	bool ok = req && request_names_equal(req, names);
+	ERR_clear_error();
+	return ok;
+}
+
 int
 csr_judge(const void *der, size_t len, EVP_PKEY *public, const struct list *names, struct err *e)
 {
 	const unsigned char *p = der;
 	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)len);
-	AUTO(list) struct list found = {0};
 
 	if (!req || p != (const unsigned char *)der + len)
 		return ossl_fail(e, ERR_TOKEN, "the request is not one DER structure");
@@ -161,13 +186,7 @@ csr_judge(const void *der, size_t len, EVP_PKEY *public, const struct list *name
 			"the token or its OpenSSL provider signs wrongly; the request was "
 			"not sent");
 	}
-	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(req);
-	GENERAL_NAMES *san = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
-	bool ok = sk_X509_EXTENSION_num(extensions) == 1 && san && san_names(san, &found) &&
-		  names_equal(&found, names);
-	GENERAL_NAMES_free(san);
-	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-	if (!ok)
+	if (!request_names_equal(req, names))
 		return ossl_fail(e, ERR_TOKEN, "the request is for other names");
 	return 0;
 }

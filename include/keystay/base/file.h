@@ -35,6 +35,9 @@ int folder_make(const char *path, mode_t mode, struct err *e) MUST_USE;
 /* fsync of a folder, so that a rename in it survives a power cut. */
 int folder_sync(const char *path, struct err *e) MUST_USE;
 
+/* folder_sync of the folder that `path` is in. */
+int file_sync_folder_of(const char *path, struct err *e) MUST_USE;
+
 /* Removes a folder that holds only files, and the files; a missing one is no error. */
 int folder_remove(const char *path, struct err *e) MUST_USE;
 

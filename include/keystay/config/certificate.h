@@ -5,6 +5,8 @@
 #define KEYSTAY_CONFIG_CERTIFICATE_H
 
 #include "keystay/base/yaml.h"
+#include "keystay/ca/ca.h"
+#include "keystay/target/target.h"
 #include "keystay/token/key.h"
 #include "keystay/x509/csr.h"
 
@@ -15,7 +17,12 @@ struct certificate_conf {
 	char *owner;
 	char *token;
 	enum key_type key[KEY_TYPES];
-	size_t keys; /* at least one, no repeats */
+	size_t keys;           /* at least one, no repeats */
+	struct list authority; /* in order; at least one */
+	char *policy;
+	struct challenge_conf challenge; /* type NULL = none is configured */
+	struct target_conf *install;
+	size_t installs;
 	struct mark at;
 };
 

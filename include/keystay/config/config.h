@@ -1,11 +1,14 @@
 /*
  * The configuration: keystay.yaml and, beside it, certificates.d/ (YAML files with the same
- * top-level keys), read into plain structs, checked across, every complaint with its place.
+ * top-level keys) and policies/ (over the shipped ones), read into plain structs, checked across,
+ * every complaint with its place.
  */
 #ifndef KEYSTAY_CONFIG_CONFIG_H
 #define KEYSTAY_CONFIG_CONFIG_H
 
+#include "keystay/ca/ca.h"
 #include "keystay/config/certificate.h"
+#include "keystay/policy/policy.h"
 #include "keystay/token/token.h"
 
 struct config_file;
@@ -15,6 +18,9 @@ struct config {
 	char *state; /* the state folder */
 	struct token_conf *token;
 	size_t tokens;
+	struct authority_conf *authority;
+	size_t authorities;
+	struct policies *policies;
 	struct certificate_conf *certificate;
 	size_t certificates;
 	struct certificate_conf **by_name; /* the same, sorted by name */
@@ -30,6 +36,7 @@ void config_free(struct config *c);
 
 /* By name; NULL when there is none. Borrowed. */
 const struct token_conf *config_token(const struct config *c, const char *name);
+const struct authority_conf *config_authority(const struct config *c, const char *name);
 const struct certificate_conf *config_certificate(const struct config *c, const char *name);
 
 static inline void

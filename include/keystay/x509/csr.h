@@ -37,6 +37,9 @@ int csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struc
 int csr_judge(const void *der, size_t len, EVP_PKEY *public, const struct list *names,
 	struct err *e) MUST_USE;
 
+/* True when the DER is a request for exactly these names; nothing else of it is judged. */
+bool csr_has_names(const void *der, size_t len, const struct list *names);
+
 /* PEM of a DER request; the caller frees. */
 int csr_pem(const void *der, size_t len, char **ret, struct err *e) MUST_USE;
 

@@ -1,0 +1,286 @@
+#include "acme.h"
+
+#include <string.h>
+
+#include "acme_problem.h"
+#include "keystay/base/log.h"
+#include "keystay/ca/jws.h"
+#include "keystay/net/header.h"
+#include "keystay/x509/ossl.h"
+
+void
+acme_close(void *ca)
+{
+	struct acme *a = ca;
+
+	if (!a)
+		return;
+	http_close(a->http);
+	free(a->jwk);
+	free(a->thumbprint);
+	free(a);
+}
+
+int
+acme_open(
+	const struct authority_conf *conf, const struct ca_needs *needs, void **ret, struct err *e)
+{
+	struct acme *a = calloc(1, sizeof *a);
+	char name[96];
+
+	if (!a)
+		return err_set(e, ERR_FAILED, "no memory for an ACME session");
+	a->conf = conf;
+	a->services = needs->services;
+	a->key = needs->account_key;
+	a->public = needs->account_public;
+	text_copy(a->account, sizeof a->account, needs->account_url);
+	snprintf(name, sizeof name, "authority '%s'", conf->name);
+	if (http_open(name, conf->trust, &a->http, e) < 0 || jwk_make(a->public, &a->jwk, e) < 0 ||
+		jwk_thumbprint(a->jwk, &a->thumbprint, e) < 0) {
+		acme_close(a);
+		return -1;
+	}
+	*ret = a;
+	return 0;
+}
+
+const char *
+acme_account(void *ca)
+{
+	return ((struct acme *)ca)->account;
+}
+
+int
+acme_url(const json_t *from, const char *member, char to[ACME_URL_MAX], struct err *e)
+{
+	const char *url = json_text_at(from, member);
+
+	if (!text_starts(url, "https://") || strlen(url) >= ACME_URL_MAX ||
+		strpbrk(url, " \t\r\n\""))
+		return err_set(
+			e, ERR_AUTHORITY, "the authority's '%s' is not an https URL", member);
+	text_copy(to, ACME_URL_MAX, url);
+	return 0;
+}
+
+when_t
+acme_come_back(struct acme *a, const struct http_answer *answer, int fallback)
+{
+	when_t now = services_now(a->services), when = now + fallback;
+
+	(void)retry_after_parse(answer->retry_after, strlen(answer->retry_after), now, &when);
+	return when > now ? when : now + 1;
+}
+
+/* Keeps the nonce that came with an answer (6.5). */
+static void
+keep_nonce(struct acme *a, const struct http_answer *answer)
+{
+	text_copy(a->nonce, sizeof a->nonce, answer->nonce);
+}
+
+static int
+send_request(struct acme *a, const struct http_request *r, struct http_answer *ret, struct err *e)
+{
+	if (a->services->http(a->services->ctx, a->http, r, ret, e) < 0)
+		return -1;
+	keep_nonce(a, ret);
+	return 0;
+}
+
+/* What came instead of the expected: a problem document, or something that is none. */
+static int
+fail_status(struct acme *a, const struct http_answer *answer, char problem[48], struct err *e)
+{
+	AUTO(json_t) json_t *json = NULL;
+	struct err ignored;
+	when_t retry_at = acme_come_back(a, answer, (int)HOUR);
+
+	if (text_same(answer->content_type, "application/problem+json") ||
+		text_same(answer->content_type, "application/json"))
+		(void)!json_read(buf_text(&answer->body), answer->body.len, &json, &ignored);
+	if (problem)
+		problem_type(json, problem);
+	problem_fail(json, answer->status, retry_at, e);
+	return err_in(e, "authority '%s'", a->conf->name);
+}
+
+int
+acme_need_directory(struct acme *a, struct err *e)
+{
+	AUTO(http_answer) struct http_answer answer = {0};
+	AUTO(json_t) json_t *json = NULL;
+	const struct http_request r = {.method = HTTP_GET,
+		.url = a->conf->url,
+		.ceiling = ACME_ANSWER_MAX,
+		.follow = true};
+
+	if (a->has_directory)
+		return 0;
+	if (send_request(a, &r, &answer, e) < 0)
+		return -1;
+	if (answer.status != 200)
+		return fail_status(a, &answer, NULL, e);
+	if (json_read(buf_text(&answer.body), answer.body.len, &json, e) < 0 ||
+		acme_url(json, "newNonce", a->new_nonce, e) < 0 ||
+		acme_url(json, "newAccount", a->new_account, e) < 0 ||
+		acme_url(json, "newOrder", a->new_order, e) < 0) {
+		err_in(e, "authority '%s': '%s' is not an ACME directory", a->conf->name,
+			a->conf->url);
+		return err_hint(e, "mend 'url:' of the authority");
+	}
+	a->has_directory = true;
+	return 0;
+}
+
+static int
+need_nonce(struct acme *a, struct err *e)
+{
+	AUTO(http_answer) struct http_answer answer = {0};
+	const struct http_request r = {
+		.method = HTTP_HEAD, .url = a->new_nonce, .ceiling = ACME_ANSWER_MAX};
+
+	if (a->nonce[0])
+		return 0;
+	if (send_request(a, &r, &answer, e) < 0)
+		return -1;
+	if (answer.status != 200 && answer.status != 204)
+		return fail_status(a, &answer, NULL, e);
+	if (!a->nonce[0])
+		return err_set(e, ERR_AUTHORITY, "authority '%s': no nonce from '%s'",
+			a->conf->name, a->new_nonce);
+	return 0;
+}
+
+/* One signed request; `key_member` names the key. The answer's nonce is kept. */
+static int
+post_once(struct acme *a, const char *key_member, const char *url, const char *payload,
+	struct http_answer *ret, struct err *e)
+{
+	AUTO(char) char *jws = NULL;
+
+	if (need_nonce(a, e) < 0)
+		return -1;
+	if (jws_sign(a->key, a->public, key_member, a->nonce, url, payload ? payload : "", &jws,
+		    e) < 0)
+		return err_in(e, "authority '%s'", a->conf->name);
+	/* A nonce is good for one request, whatever becomes of it. */
+	a->nonce[0] = '\0';
+	const struct http_request r = {
+		.method = HTTP_POST,
+		.url = url,
+		.content_type = "application/jose+json",
+		.body = jws,
+		.body_len = strlen(jws),
+		.ceiling = ACME_ANSWER_MAX,
+	};
+	return send_request(a, &r, ret, e);
+}
+
+/* True for a badNonce answer that brought the nonce to try again with. */
+static bool
+is_bad_nonce(struct acme *a, const struct http_answer *answer)
+{
+	AUTO(json_t) json_t *json = NULL;
+	struct err ignored;
+	char type[48];
+
+	if (answer->status < 400 || !a->nonce[0] ||
+		json_read(buf_text(&answer->body), answer->body.len, &json, &ignored) < 0)
+		return false;
+	problem_type(json, type);
+	return text_same(type, "badNonce");
+}
+
+static int
+post(struct acme *a, const char *key_member, const char *url, const char *payload,
+	struct acme_reply *ret, struct err *e)
+{
+	struct err ignored;
+	when_t deadline = services_now(a->services) + HTTP_REQUEST_LIMIT;
+
+	for (;;) {
+		http_answer_free(&ret->answer);
+		ret->answer = (struct http_answer){0};
+		if (post_once(a, key_member, url, payload, &ret->answer, e) < 0)
+			return -1;
+		if (!is_bad_nonce(a, &ret->answer))
+			break;
+		if (services_now(a->services) >= deadline)
+			return err_set(e, ERR_NETWORK,
+				"authority '%s': every nonce was refused for %d seconds",
+				a->conf->name, HTTP_REQUEST_LIMIT);
+	}
+	ret->status = ret->answer.status;
+	if (ret->status < 200 || ret->status >= 300)
+		return fail_status(a, &ret->answer, ret->problem, e);
+	if (text_same(ret->answer.content_type, "application/json") &&
+		json_read(buf_text(&ret->answer.body), ret->answer.body.len, &ret->json, &ignored) <
+			0) {
+		*e = ignored;
+		return err_in(e, "authority '%s': '%s'", a->conf->name, url);
+	}
+	return 0;
+}
+
+int
+acme_post(
+	struct acme *a, const char *url, const char *payload, struct acme_reply *ret, struct err *e)
+{
+	char member[ACME_URL_MAX + 16];
+
+	snprintf(member, sizeof member, "\"kid\":\"%s\"", a->account);
+	return post(a, member, url, payload, ret, e);
+}
+
+void
+acme_reply_free(struct acme_reply *r)
+{
+	json_decref(r->json);
+	r->json = NULL;
+	http_answer_free(&r->answer);
+}
+
+int
+acme_need_account(struct acme *a, struct err *e)
+{
+	AUTO(acme_reply) struct acme_reply reply = {0};
+	AUTO(json_t) json_t *payload = json_object();
+	AUTO(buf) struct buf member = BUF(4096);
+
+	if (a->account[0])
+		return 0;
+	if (a->conf->agree_terms)
+		json_object_set_new(payload, "termsOfServiceAgreed", json_true());
+	if (a->conf->contact.count) {
+		json_t *contact = json_array();
+		for (size_t i = 0; i < a->conf->contact.count; i++)
+			json_array_append_new(contact, json_string(a->conf->contact.item[i]));
+		json_object_set_new(payload, "contact", contact);
+	}
+	AUTO(char) char *text = json_line(payload);
+	buf_addf(&member, "\"jwk\":%s", a->jwk);
+	if (!text || member.full)
+		return err_set(e, ERR_FAILED, "no memory for an account");
+	/* 201 makes it, 200 finds the one that this key already has (7.3.1). */
+	if (post(a, buf_text(&member), a->new_account, text, &reply, e) < 0)
+		return -1;
+	const char *url = reply.answer.location;
+	if (!text_starts(url, "https://") || strpbrk(url, "\"\\ "))
+		return err_set(e, ERR_AUTHORITY, "authority '%s': the account has no https URL",
+			a->conf->name);
+	if (!text_same(json_text_at(reply.json, "status"), "valid"))
+		return err_set(e, ERR_AUTHORITY,
+			"authority '%s': the account is '%.32s', not valid", a->conf->name,
+			json_text_at(reply.json, "status"));
+	text_copy(a->account, sizeof a->account, url);
+	log_debug("authority '%s': account %s", a->conf->name, url);
+	return 0;
+}
+
+int
+acme_check(void *ca, struct err *e)
+{
+	return acme_need_directory(ca, e);
+}

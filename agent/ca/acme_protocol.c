@@ -1,0 +1,15 @@
+#include "acme_protocol.h"
+
+#include "acme.h"
+#include "acme_order.h"
+
+const struct ca_ops acme_ops = {
+	.word = "acme",
+	.needs_challenge = true,
+	.open = acme_open,
+	.advance = acme_advance,
+	.settle = acme_settle,
+	.account = acme_account,
+	.check = acme_check,
+	.close = acme_close,
+};

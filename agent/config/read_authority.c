@@ -1,0 +1,102 @@
+#include "read.h"
+
+#include "keystay/ca/protocols.h"
+#include "keystay/config/config.h"
+
+static int
+read_protocol(struct yaml *y, void *authority, struct err *e)
+{
+	struct authority_conf *a = authority;
+	AUTO(char) char *word = NULL;
+
+	if (yaml_text(y, &word, e) < 0)
+		return -1;
+	a->ops = ca_protocol(word);
+	if (a->ops)
+		return 0;
+	yaml_fail(y, e, "'%s' is not a protocol", word);
+	return err_hint(e, "the protocols are: %s", ca_protocol_words());
+}
+
+static int
+read_url(struct yaml *y, void *char_slot, struct err *e)
+{
+	char **slot = char_slot;
+
+	if (yaml_text(y, slot, e) < 0)
+		return -1;
+	if (!text_starts(*slot, "https://"))
+		return yaml_fail(
+			y, e, "an authority is spoken to over https only, not '%s'", *slot);
+	return 0;
+}
+
+static int
+read_key_type(struct yaml *y, void *type_slot, struct err *e)
+{
+	AUTO(char) char *word = NULL;
+
+	if (yaml_text(y, &word, e) < 0)
+		return -1;
+	if (!key_type_of(word, type_slot))
+		return yaml_fail(y, e, "'%s' is not a type of key", word);
+	return 0;
+}
+
+static const struct yaml_key account_keys[] = {
+	{"token", yaml_text, offsetof(struct authority_conf, account_key.token), YAML_REQUIRED},
+	{"type", read_key_type, offsetof(struct authority_conf, account_key.type), 0},
+};
+
+static int
+read_account_key(struct yaml *y, void *authority, struct err *e)
+{
+	return yaml_mapping(y, "'account_key'", account_keys, COUNT(account_keys), authority, e);
+}
+
+static const struct yaml_key keys[] = {
+	{"name", read_name, offsetof(struct authority_conf, name), YAML_REQUIRED},
+	{"protocol", read_protocol, 0, YAML_REQUIRED},
+	{"url", read_url, offsetof(struct authority_conf, url), YAML_REQUIRED},
+	{"contact", yaml_list_or_one, offsetof(struct authority_conf, contact), 0},
+	{"agree_terms", yaml_bool, offsetof(struct authority_conf, agree_terms), 0},
+	{"trust", yaml_text, offsetof(struct authority_conf, trust), 0},
+	{"issuer", yaml_text, offsetof(struct authority_conf, issuer), 0},
+	{"profile", yaml_text, offsetof(struct authority_conf, profile), 0},
+	{"account_key", read_account_key, 0, YAML_REQUIRED},
+};
+
+int
+read_authority(struct yaml *y, void *config, struct err *e)
+{
+	struct config *c = config;
+	struct authority_conf *a = read_append(&c->authority, &c->authorities, sizeof *a, e);
+
+	if (!a)
+		return -1;
+	a->account_key.type = KEY_EC_P256;
+	(void)yaml_next_is_mapping(y);
+	a->at = yaml_mark(y);
+	if (yaml_mapping(y, "an authority", keys, COUNT(keys), a, e) < 0)
+		return -1;
+	if (!a->trust && !(a->trust = strdup("system")))
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	/* An empty text means what an absent one does. */
+	if (a->issuer && !*a->issuer) {
+		free(a->issuer);
+		a->issuer = NULL;
+	}
+	return 0;
+}
+
+void
+authority_conf_clear(struct authority_conf *a)
+{
+	free(a->name);
+	free(a->url);
+	list_free(&a->contact);
+	free(a->trust);
+	free(a->issuer);
+	free(a->profile);
+	free(a->account_key.token);
+}

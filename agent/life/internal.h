@@ -1,0 +1,159 @@
+/*
+ * What the steps share: the pass that goes on (struct life) and the certificate in hand
+ * (struct work).
+ */
+#ifndef KEYSTAY_LIFE_INTERNAL_H
+#define KEYSTAY_LIFE_INTERNAL_H
+
+#include "keystay/base/lock.h"
+#include "keystay/life/life.h"
+#include "keystay/state/attempts.h"
+#include "keystay/state/db.h"
+#include "keystay/state/keys.h"
+#include "keystay/token/token.h"
+
+/* The nine steps, in order; life/renew.c has the table. */
+enum step {
+	STEP_POLICY,
+	STEP_KEY,
+	STEP_CSR,
+	STEP_ORDER,
+	STEP_VERIFY,
+	STEP_INSTALL,
+	STEP_RELOAD,
+	STEP_SERVED,
+	STEP_RECORD,
+	STEPS
+};
+
+/* Where a step leads. */
+enum outcome {
+	OUTCOME_NEXT,   /* done: the next step */
+	OUTCOME_PARK,   /* come back at attempt.not_before, to the same step */
+	OUTCOME_TO_KEY, /* the authority wants another key */
+	OUTCOME_TO_CSR, /* the configuration changed: the stored request is for other names */
+};
+
+struct work {
+	const struct certificate_conf *conf;
+	const struct policy *policy;
+	struct attempt attempt;
+	struct life_result result;
+	bool open;             /* not yet done, failed or given up in this run */
+	bool armed[PARTS_MAX]; /* ca_order.armed, per part */
+	when_t part_not_before[PARTS_MAX];
+	uint64_t activated; /* life.clock when this version became live; 0 = not in this run */
+	char doing[128];
+};
+
+/* A token or authority that was opened in this run, or failed to. */
+struct open_token {
+	struct token *token;
+	bool failed;
+	struct err err;
+};
+
+struct open_ca {
+	void *session;
+	EVP_PKEY *key, *public;
+	char account_key_id[33];
+	bool failed;
+	struct err err;
+	when_t down_until; /* no request before this moment */
+};
+
+/* A reload that was done in this run, for every version that became live before it. */
+struct done_reload {
+	const struct target_conf *target;
+	uint64_t clock;
+	struct done_reload *next;
+};
+
+struct life {
+	struct life_conf conf;
+	const struct config *config;
+	const struct services *services;
+	struct lock *lock;
+	char lock_path[512];
+	struct db *db;
+	struct open_token *token; /* as many as configured */
+	struct open_ca *ca;
+	struct work **work; /* in the order they were wanted */
+	size_t works;
+	uint64_t clock; /* counts activations and reloads */
+	struct done_reload *reloads;
+};
+
+/* Takes the lock of the state folder; waits up to 30 s, then ERR_WAIT. */
+int life_lock(struct life *l, struct err *e) MUST_USE;
+
+/* The word of a step, as the database has it; and back (STEPS for none). */
+const char *step_word(enum step step);
+enum step step_of(const char *word);
+
+/* A token of the configuration, opened at the first call; borrowed. Errors are kept and repeated.
+ */
+int life_token(struct life *l, const char *name, struct token **ret, struct err *e) MUST_USE;
+
+/* The session with an authority, its account key ready; borrowed. */
+int life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e) MUST_USE;
+void life_close_authorities(struct life *l);
+
+/*
+ * Makes a reserved key (or finishes one whose making was cut short), or finds one that was made;
+ * judges it, stores what was read back. `row` is brought up to date. The public key is built
+ * outside the token; the caller frees *ret_public.
+ */
+int life_key_ensure(
+	struct life *l, struct key_row *row, EVP_PKEY **ret_public, struct err *e) MUST_USE;
+
+/* The private key of a row for signing, compared with its public hash; the caller frees *ret. */
+int life_key_load(struct life *l, const struct key_row *row, EVP_PKEY **ret,
+	struct token **ret_token, struct err *e) MUST_USE;
+
+/* Chooses label and id of a new key and stores them; fills *ret. */
+int life_key_reserve(struct life *l, const char *purpose, const char *owner, const char *token,
+	enum key_type type, struct key_row *ret, struct err *e) MUST_USE;
+
+/* A line in the journal, now. */
+int life_journal(struct life *l, const char *certificate, const char *key_hash, const char *kind,
+	const char *step, struct err *e, const char *fmt, ...) PRINTF_LIKE(7, 8) MUST_USE;
+
+/* Tells the watcher. */
+void life_progress(struct life *l, const struct work *w, const char *step, const char *doing);
+
+/* When a failed attempt is tried again by itself. */
+when_t retry_at(const struct err *e, int64_t tries, when_t now);
+
+/* Paths under the state folder. `number` 0 gives the folder of all versions. */
+void path_version(const struct config *c, const char *name, int64_t number, char path[4096]);
+void path_live(const struct config *c, const char *name, char path[4096]);
+
+/* "" for the first part (plain file names), ".rsa-3072" for the others. */
+const char *part_suffix(const struct attempt *a, size_t part, char suffix[20]);
+
+/* The steps. */
+typedef int (*step_fn)(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_policy(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_key(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_csr(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_order(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_verify(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_install(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_reload(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_served(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+int step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e);
+
+/* Makes a version live and puts it on its targets: stage all, switch, activate all, test all. */
+int put_in_place(struct life *l, struct work *w, int64_t version, struct err *e) MUST_USE;
+
+/* Tells every target of it, unless a reload since `w->activated` did already. */
+int reload_all(struct life *l, struct work *w, struct err *e) MUST_USE;
+
+/*
+ * Puts the recorded version back after a failure (which is in `e` and stays there, with what
+ * became of the roll-back behind it). Always returns -1.
+ */
+int roll_back(struct life *l, struct work *w, struct err *e);
+
+#endif

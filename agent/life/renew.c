@@ -1,0 +1,252 @@
+/*
+ * The nine steps, and the loop that walks them. A step is blocking, short and repeatable: the
+ * database holds the next one to do, and a kill at any instruction leaves a state that the next
+ * run continues.
+ */
+#include <string.h>
+
+#include "keystay/base/log.h"
+#include "internal.h"
+
+static const struct {
+	const char *word;
+	step_fn run;
+} steps[] = {
+	[STEP_POLICY] = {"policy", step_policy},
+	[STEP_KEY] = {"key", step_key},
+	[STEP_CSR] = {"csr", step_csr},
+	[STEP_ORDER] = {"order", step_order},
+	[STEP_VERIFY] = {"verify", step_verify},
+	[STEP_INSTALL] = {"install", step_install},
+	[STEP_RELOAD] = {"reload", step_reload},
+	[STEP_SERVED] = {"served", step_served},
+	[STEP_RECORD] = {"record", step_record},
+};
+_Static_assert(COUNT(steps) == STEPS, "a row for every step");
+
+const char *
+step_word(enum step step)
+{
+	return steps[step].word;
+}
+
+enum step
+step_of(const char *word)
+{
+	int s = 0;
+	while (s < STEPS && !text_same(steps[s].word, word))
+		s++;
+	return (enum step)s;
+}
+
+static void
+set_step(struct attempt *a, enum step step)
+{
+	text_copy(a->step, sizeof a->step, steps[step].word);
+	a->not_before = 0;
+}
+
+static void
+forget_error(struct attempt *a)
+{
+	a->error_kind = ERR_NONE;
+	a->error_text[0] = a->error_hint[0] = '\0';
+	a->tries = 0;
+}
+
+/* Stores a failure with the moment of the next try; the step stays. */
+static int
+store_failure(struct life *l, struct work *w, const struct err *why, struct err *e)
+{
+	struct attempt *a = &w->attempt;
+	when_t now = services_now(l->services);
+
+	a->tries++;
+	a->error_kind = why->kind;
+	text_copy(a->error_text, sizeof a->error_text, why->text);
+	text_copy(a->error_hint, sizeof a->error_hint, why->hint);
+	a->not_before = retry_at(why, a->tries, now);
+	if (db_begin(l->db, e) < 0)
+		return -1;
+	if (attempt_save(l->db, a, e) < 0 ||
+		life_journal(l, a->certificate, "", "failed", a->step, e, "%s", why->text) < 0) {
+		db_rollback(l->db);
+		return -1;
+	}
+	return db_commit(l->db, e);
+}
+
+static void
+give_up(struct work *w, enum life_state state, const struct err *why)
+{
+	w->open = false;
+	w->result.state = state;
+	w->result.not_before = w->attempt.not_before;
+	if (why)
+		w->result.err = *why;
+}
+
+/* Goes where a step led; the attempt is stored before anything else is done. */
+static int
+follow(struct life *l, struct work *w, enum step step, enum outcome outcome, struct err *e)
+{
+	struct attempt *a = &w->attempt;
+
+	switch (outcome) {
+	case OUTCOME_NEXT:
+		/* The last step deletes the attempt in its own transaction. */
+		if (step == STEP_RECORD) {
+			give_up(w, LIFE_DONE, NULL);
+			return 0;
+		}
+		set_step(a, (enum step)(step + 1));
+		forget_error(a);
+		break;
+	case OUTCOME_PARK:
+		forget_error(a);
+		break;
+	case OUTCOME_TO_KEY:
+		set_step(a, STEP_KEY);
+		break;
+	case OUTCOME_TO_CSR:
+		set_step(a, STEP_CSR);
+		break;
+	}
+	return attempt_save(l->db, a, e);
+}
+
+/* One step of one certificate. -1 only when the outcome could not be stored. */
+static int
+do_step(struct life *l, struct work *w, struct err *e)
+{
+	enum step step = step_of(w->attempt.step);
+	enum outcome outcome = OUTCOME_NEXT;
+	struct err why;
+
+	if (step == STEPS)
+		return err_set(e, ERR_FAILED,
+			"certificate '%s': the database names an unknown step", w->conf->name);
+	life_progress(l, w, steps[step].word, "");
+	w->doing[0] = '\0';
+	log_debug("certificate '%s': step %s", w->conf->name, steps[step].word);
+	if (steps[step].run(l, w, &outcome, &why) == 0) {
+		if (follow(l, w, step, outcome, e) < 0)
+			return -1;
+		if (outcome == OUTCOME_PARK)
+			life_progress(l, w, steps[step].word, w->doing);
+		return 0;
+	}
+	db_rollback(l->db);
+	err_in(&why, "certificate '%s'", w->conf->name);
+	if (store_failure(l, w, &why, e) < 0)
+		return -1;
+	give_up(w, LIFE_FAILED, &why);
+	return 0;
+}
+
+/*
+ * One round: a step of each that may move. Round by round, and not certificate by certificate, so
+ * that all orders are in flight together and one reload serves all that became live before it.
+ */
+static int
+do_round(struct life *l, bool *ret_moved, struct err *e)
+{
+	*ret_moved = false;
+	for (size_t i = 0; i < l->works; i++) {
+		struct work *w = l->work[i];
+		if (!w->open || w->attempt.not_before > services_now(l->services))
+			continue;
+		if (do_step(l, w, e) < 0)
+			return -1;
+		*ret_moved = true;
+	}
+	return 0;
+}
+
+/* The earliest moment at which something can move; 0 when nothing is open. */
+static when_t
+next_moment(const struct life *l)
+{
+	when_t next = 0;
+
+	for (size_t i = 0; i < l->works; i++) {
+		const struct work *w = l->work[i];
+		if (w->open && (next == 0 || w->attempt.not_before < next))
+			next = w->attempt.not_before ? w->attempt.not_before : 1;
+	}
+	return next;
+}
+
+/* What another process did to our attempts while we had given the lock back. */
+static int
+load_again(struct life *l, struct err *e)
+{
+	for (size_t i = 0; i < l->works; i++) {
+		struct work *w = l->work[i];
+		struct attempt fresh;
+		bool found;
+		if (!w->open)
+			continue;
+		if (attempt_load(l->db, w->conf->name, &fresh, &found, e) < 0)
+			return -1;
+		if (!found) {
+			/* It was brought to its end elsewhere. */
+			give_up(w, LIFE_DONE, NULL);
+			continue;
+		}
+		for (size_t p = 0; p < fresh.parts; p++) {
+			const char *was = p < w->attempt.parts ? w->attempt.part[p].cookie : NULL;
+			const char *is = fresh.part[p].cookie;
+			if (!was || !is || !text_same(was, is))
+				w->armed[p] = false;
+		}
+		attempt_free(&w->attempt);
+		w->attempt = fresh;
+	}
+	return 0;
+}
+
+static int
+sleep_until(struct life *l, when_t moment, struct err *e)
+{
+	when_t now = services_now(l->services);
+
+	lock_release(l->lock);
+	l->lock = NULL;
+	if (moment > now)
+		l->services->sleep_ms(
+			l->services->ctx, (int)(moment - now > 60 ? 60 : moment - now) * 1000);
+	if (life_lock(l, e) < 0)
+		return -1;
+	return load_again(l, e);
+}
+
+int
+life_go(struct life *l, when_t wait, struct err *e)
+{
+	when_t until = services_now(l->services) + wait;
+	bool moved;
+
+	for (;;) {
+		if (do_round(l, &moved, e) < 0)
+			return -1;
+		if (moved)
+			continue;
+		when_t next = next_moment(l);
+		if (next == 0)
+			return 0;
+		if (next > until)
+			break;
+		if (sleep_until(l, next, e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < l->works; i++)
+		if (l->work[i]->open) {
+			struct err why;
+			err_set(&why, ERR_WAIT, "certificate '%s': step %s%s%s",
+				l->work[i]->conf->name, l->work[i]->attempt.step,
+				*l->work[i]->doing ? ": " : "", l->work[i]->doing);
+			give_up(l->work[i], LIFE_WAITING, &why);
+		}
+	return 0;
+}

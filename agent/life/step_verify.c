@@ -1,0 +1,51 @@
+/* The authority is not trusted to be right: our key, our names, dates, chain. */
+#include <string.h>
+
+#include "keystay/x509/chain.h"
+#include "keystay/x509/ossl.h"
+#include "internal.h"
+
+static int
+verify_part(struct life *l, struct work *w, struct part *p, struct err *e)
+{
+	const struct authority_conf *conf = config_authority(l->config, w->attempt.authority);
+	AUTO(EVP_PKEY) EVP_PKEY *public = NULL;
+	AUTO(chain) struct chain *chain = NULL;
+	struct key_row row;
+	bool anchored;
+
+	if (key_get(l->db, p->key_id, &row, e) < 0 || life_key_ensure(l, &row, &public, e) < 0)
+		return -1;
+	const struct chain_wish wish = {
+		.public = public,
+		.names = &w->conf->names,
+		.now = services_now(l->services),
+		.anchors = conf ? conf->issuer : NULL,
+	};
+	if (chain_parse(p->chain, strlen(p->chain), &chain, e) == 0 &&
+		chain_judge(chain, &wish, &anchored, e) == 0)
+		return 0;
+	return err_in(
+		e, "the authority '%s' gave a certificate that is refused", w->attempt.authority);
+}
+
+int
+step_verify(struct life *l, struct work *w, enum outcome *ret, struct err *e)
+{
+	*ret = OUTCOME_NEXT;
+	for (size_t i = 0; i < w->attempt.parts; i++) {
+		struct part *p = &w->attempt.part[i];
+		if (p->chain && verify_part(l, w, p, e) == 0)
+			continue;
+		/* What it gave is of no use: the next try makes a new order with the same request.
+		 */
+		if (e->kind == ERR_AUTHORITY || !p->chain) {
+			free(p->chain);
+			free(p->cookie);
+			p->chain = p->cookie = NULL;
+			text_copy(w->attempt.step, sizeof w->attempt.step, step_word(STEP_ORDER));
+		}
+		return -1;
+	}
+	return 0;
+}

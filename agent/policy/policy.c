@@ -1,0 +1,125 @@
+#include "keystay/policy/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const words[RULES] = {
+	[RULE_KEY_TYPES] = "key_types",
+	[RULE_ROTATE] = "rotate",
+	[RULE_MAX_KEY_AGE] = "max_key_age",
+	[RULE_RENEW_AT] = "renew_at",
+};
+
+const char *
+rule_word(enum rule rule)
+{
+	return words[rule];
+}
+
+const char *
+verdict_word(enum verdict verdict)
+{
+	static const char *const verdicts[] = {
+		[VERDICT_OK] = "ok", [VERDICT_WARN] = "warn", [VERDICT_REFUSED] = "refused"};
+	return verdicts[verdict];
+}
+
+static bool
+judge_key_types(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	list_join(&p->key_types, j->value, sizeof j->value);
+	for (size_t i = 0; i < f->key_types; i++)
+		if (!list_has(&p->key_types, f->key_type[i])) {
+			snprintf(j->text, sizeof j->text, "a key of type %s is wanted",
+				f->key_type[i]);
+			return false;
+		}
+	return true;
+}
+
+static bool
+judge_rotate(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char text[WHEN_TEXT];
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%s",
+		p->rotate ? duration_format(p->rotate, text) : "every_renewal");
+	return true;
+}
+
+static bool
+judge_key_age(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char text[WHEN_TEXT], made[WHEN_TEXT];
+
+	snprintf(j->value, sizeof j->value, "%s", duration_format(p->max_key_age, text));
+	if (f->key_made_at == 0 || f->now - f->key_made_at < p->max_key_age)
+		return true;
+	snprintf(j->text, sizeof j->text, "the key was made on %s",
+		when_format_day(f->key_made_at, made));
+	return false;
+}
+
+static bool
+judge_renew_at(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%lld%% left", (long long)p->renew_at);
+	return true;
+}
+
+static bool (*const judges[RULES])(
+	const struct policy *, const struct policy_facts *, struct judgement *) = {
+	[RULE_KEY_TYPES] = judge_key_types,
+	[RULE_ROTATE] = judge_rotate,
+	[RULE_MAX_KEY_AGE] = judge_key_age,
+	[RULE_RENEW_AT] = judge_renew_at,
+};
+
+enum verdict
+policy_judge(const struct policy *p, const struct policy_facts *f, struct judgement ret[RULES])
+{
+	enum verdict worst = VERDICT_OK;
+
+	for (int r = 0; r < RULES; r++) {
+		ret[r] = (struct judgement){.verdict = VERDICT_OK, .value = "-"};
+		if (!p->rule[r].set || judges[r](p, f, &ret[r]))
+			continue;
+		ret[r].verdict = p->rule[r].effect == EFFECT_WARN ? VERDICT_WARN : VERDICT_REFUSED;
+		if (ret[r].verdict > worst)
+			worst = ret[r].verdict;
+	}
+	return worst;
+}
+
+bool
+policy_wants_new_key(const struct policy *p, when_t key_made_at, when_t now)
+{
+	if (!p->rule[RULE_ROTATE].set || p->rotate == 0)
+		return true;
+	when_t age = now - key_made_at;
+	return age >= p->rotate || (p->rule[RULE_MAX_KEY_AGE].set && age >= p->max_key_age);
+}
+
+when_t
+policy_renew_at(const struct policy *p, when_t not_before, when_t not_after, when_t key_made_at,
+	const char **ret_reason)
+{
+	when_t life = not_after - not_before;
+	int64_t left = p->rule[RULE_RENEW_AT].set ? p->renew_at : 33;
+
+	/* Short-lived certificates leave no time for a second try: half their life. */
+	if (life < 10 * DAY && left < 50)
+		left = 50;
+	when_t due = not_after - life * left / 100;
+	*ret_reason = "share of lifetime";
+	if (p->rule[RULE_ROTATE].set && p->rotate && key_made_at + p->rotate < due) {
+		due = key_made_at + p->rotate;
+		*ret_reason = "rotation interval";
+	}
+	if (p->rule[RULE_MAX_KEY_AGE].set && key_made_at + p->max_key_age < due) {
+		due = key_made_at + p->max_key_age;
+		*ret_reason = "age of the key";
+	}
+	return due;
+}

@@ -1,0 +1,58 @@
+#include "commands.h"
+
+#include "renewing.h"
+
+static bool
+key_mode_of(const char *word, enum key_mode *ret)
+{
+	static const char *const words[] = {
+		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (text_same(words[i], word)) {
+			*ret = (enum key_mode)i;
+			return true;
+		}
+	return false;
+}
+
+static int
+main_renew(struct run *r, int argc, char **argv)
+{
+	AUTO(list) struct list names = {0};
+	struct wish wish = {.due = true, .reason = "due"};
+	when_t wait = WAIT_DEFAULT;
+	bool due = false, force = false;
+
+	for (int i = 0; i < argc; i++) {
+		if (text_same(argv[i], "--due"))
+			due = true;
+		else if (text_same(argv[i], "--force"))
+			force = true;
+		else if (text_same(argv[i], "--key") && i + 1 < argc) {
+			if (!key_mode_of(argv[++i], &wish.key))
+				return run_usage(r, &command_renew, "--key is new, same or auto");
+		} else if (text_same(argv[i], "--wait") && i + 1 < argc) {
+			if (!duration_parse(argv[++i], &wait))
+				return run_usage(r, &command_renew, "'%s' is no duration", argv[i]);
+		} else if (argv[i][0] == '-')
+			return run_usage(r, &command_renew, "what is '%s'?", argv[i]);
+		else if (!list_add(&names, argv[i]))
+			return EXIT_FAILED;
+	}
+	if (due && force)
+		return run_usage(r, &command_renew, "--due or --force, not both");
+	/* Without either, a certificate named by a person is meant; all together only if due. */
+	if (force || (!due && names.count > 0)) {
+		wish.due = false;
+		wish.reason = force ? "forced by 'renew --force'" : "asked for by 'renew'";
+	}
+	return renew_certificates(r, "renew", &names, &wish, wait);
+}
+
+const struct command command_renew = {
+	.name = "renew",
+	.synopsis = "[NAME...] [--due|--force] [--key new|same|auto] [--wait DURATION]",
+	.summary = "renew the named certificates; without names those that are due",
+	.main = main_renew,
+};

@@ -1,0 +1,97 @@
+#include "commands.h"
+
+#include <openssl/crypto.h>
+
+/*
+ * The openssl.cnf that stock servers need: the default provider said out loud, the module's full
+ * path, no C_Finalize at exit (SoftHSM crashes), no copies of keys in sessions (a second's stall
+ * per worker, and they sign on when the key is gone).
+ */
+static void
+print_openssl_cnf(struct run *r, const struct token_conf *t)
+{
+	const char *modules = OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
+	bool file = text_starts(t->pin, "file:");
+
+	run_say(r, "# --- /etc/keystay/openssl.cnf");
+	run_say(r, "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n"
+		   "[provider_sect]\ndefault = default_sect\npkcs11 = pkcs11_sect\n"
+		   "[default_sect]\nactivate = 1\n[pkcs11_sect]");
+	run_say(r, "module = %s/pkcs11.so", modules);
+	run_say(r, "pkcs11-module-path = %s", t->module);
+	if (t->init_args && *t->init_args)
+		run_say(r, "pkcs11-module-init-args = %s", t->init_args);
+	run_say(r, "# the first line of this file is the PIN; only the server's master reads it%s",
+		file ? "" : " (your choice of path)");
+	run_say(r, "pkcs11-module-token-pin = %s", file ? t->pin : "file:/etc/keystay/server.pin");
+	run_say(r, "pkcs11-module-quirks = no-deinit no-operation-state\n"
+		   "pkcs11-module-cache-keys = false\nactivate = 1");
+}
+
+static void
+print_nginx(struct run *r, const struct certificate_conf *c, const struct token_conf *t)
+{
+	const char *live = r->config->state;
+	char names[2000];
+
+	run_say(r, "# --- for the nginx unit: systemctl edit nginx");
+	run_say(r, "[Service]\nEnvironment=OPENSSL_CONF=/etc/keystay/openssl.cnf");
+	if (getenv("SOFTHSM2_CONF"))
+		run_say(r, "Environment=SOFTHSM2_CONF=%s", getenv("SOFTHSM2_CONF"));
+	run_say(r,
+		"# --- nginx.conf, outside http {}: nginx clears the environment of its workers");
+	run_say(r, "env OPENSSL_CONF;\nenv SOFTHSM2_CONF;");
+	run_say(r, "# --- nginx.conf, inside http {}");
+	run_say(r, "server {\n\tlisten 443 ssl;");
+	list_join(&c->names, names, sizeof names);
+	for (char *p = names; *p; p++)
+		if (*p == ',')
+			*p = ' ';
+	run_say(r, "\tserver_name %s;", names);
+	for (size_t i = 0; i < c->keys; i++) {
+		const char *dot = i ? "." : "", *type = i ? key_type_word(c->key[i]) : "";
+		run_say(r, "\tssl_certificate     %s/live/%s/fullchain%s%s.pem;", live, c->name,
+			dot, type);
+		run_say(r, "\tssl_certificate_key %s/live/%s/key%s%s.pem;", live, c->name, dot,
+			type);
+	}
+	run_say(r, "}");
+	if (t->share.group)
+		run_say(r, "# --- workers must read the token: usermod -aG %s www-data",
+			t->share.group);
+	else
+		run_say(r,
+			"# --- workers must read the token; for SoftHSM add 'share:' to token '%s'",
+			t->name);
+}
+
+static int
+main_server_config(struct run *r, int argc, char **argv)
+{
+	struct err e;
+
+	if (argc != 2)
+		return run_usage(r, &command_server_config, "which server, which certificate?");
+	if (!text_same(argv[0], "nginx"))
+		return run_usage(
+			r, &command_server_config, "'%s' is not a server it knows", argv[0]);
+	if (run_need_config(r, &e) < 0)
+		return run_fail(r, &e);
+	const struct certificate_conf *c = config_certificate(r->config, argv[1]);
+	if (!c) {
+		err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", argv[1],
+			r->config->path);
+		return run_fail(r, &e);
+	}
+	const struct token_conf *t = config_token(r->config, c->token);
+	print_openssl_cnf(r, t);
+	print_nginx(r, c, t);
+	return EXIT_DONE;
+}
+
+const struct command command_server_config = {
+	.name = "server-config",
+	.synopsis = "nginx NAME",
+	.summary = "the exact openssl.cnf and snippet that a stock server needs",
+	.main = main_server_config,
+};

@@ -1,0 +1,188 @@
+#include "commands.h"
+
+#include <stdio.h>
+
+#include "identity.h"
+#include "keystay/life/life.h"
+#include "keystay/state/attempts.h"
+#include "keystay/state/db.h"
+#include "keystay/state/inventory.h"
+#include "keystay/state/keys.h"
+
+/* What is put together for one certificate. */
+struct view {
+	struct run *r;
+	struct db *db;
+	json_t *keys;
+	json_t *served;
+	when_t not_after; /* the earliest of the live version */
+	char detail[200]; /* of the first key, for a line */
+};
+
+static int
+add_key(void *ctx, const struct version_row *v, struct err *e)
+{
+	struct view *view = ctx;
+	struct key_row key;
+
+	if (key_get(view->db, v->key_id, &key, e) < 0)
+		return -1;
+	if (view->not_after == 0 || v->not_after < view->not_after)
+		view->not_after = v->not_after;
+	if (!view->detail[0])
+		snprintf(view->detail, sizeof view->detail, "%s key in token '%s'", v->key_type,
+			key.token);
+	json_array_append_new(view->keys,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:o}", "uri", key.uri,
+			"type", v->key_type, "state", key.state, "serial", v->serial, "issuer",
+			v->issuer, "not_before", json_when(v->not_before), "not_after",
+			json_when(v->not_after), "fingerprint_sha256", v->fingerprint, "anchored",
+			v->anchored, "created_at", json_when(key.created_at)));
+	return 0;
+}
+
+static int
+add_served(void *ctx, const struct served_row *s, struct err *e)
+{
+	struct view *view = ctx;
+
+	(void)e;
+	json_array_append_new(view->served,
+		json_pack("{s:s, s:s, s:s, s:b, s:s, s:o}", "endpoint", s->endpoint, "sni", s->sni,
+			"key_type", s->key_type, "ok", s->ok, "fingerprint_sha256", s->fingerprint,
+			"checked_at", json_when(s->checked_at)));
+	return 0;
+}
+
+static const char *
+state_word(const struct certificate_row *row, const struct attempt *a, bool attempt,
+	when_t not_after, when_t now)
+{
+	if (row->not_served)
+		return "not_served";
+	if (row->live_version && not_after <= now)
+		return "expired";
+	if (attempt && a->error_kind != ERR_NONE)
+		return "failed";
+	if (attempt)
+		return "waiting";
+	if (!row->live_version)
+		return "missing";
+	return row->renew_at <= now ? "due" : "valid";
+}
+
+static json_t *
+attempt_json(const struct attempt *a, bool found)
+{
+	if (!found)
+		return json_null();
+	json_t *error = json_null();
+	if (a->error_kind != ERR_NONE) {
+		json_decref(error);
+		error = json_pack("{s:s, s:s, s:s}", "kind", err_word(a->error_kind), "text",
+			a->error_text, "hint", a->error_hint);
+	}
+	return json_pack("{s:s, s:I, s:s, s:o, s:o}", "step", a->step, "tries",
+		(json_int_t)a->tries, "reason", a->reason, "not_before", json_when(a->not_before),
+		"error", error);
+}
+
+static json_t *
+names_json(const struct list *names)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < names->count; i++)
+		json_array_append_new(array, json_string(names->item[i]));
+	return array;
+}
+
+static void
+say_certificate(struct run *r, const struct certificate_conf *c, const struct certificate_row *row,
+	const struct attempt *a, bool attempt, const struct view *view, const char *state)
+{
+	char until[WHEN_TEXT], next[WHEN_TEXT], names[200];
+
+	run_say(r, "%-16s %-10s %s", c->name, state, list_join(&c->names, names, sizeof names));
+	if (row->live_version)
+		run_say(r, "  version %lld, until %s, %s; next: renew at %s (%s)",
+			(long long)row->live_version, when_format(view->not_after, until),
+			view->detail, when_format(row->renew_at, next), row->renew_reason);
+	if (attempt && a->error_kind != ERR_NONE) {
+		run_say(r, "  step %s failed %lld times: %s", a->step, (long long)a->tries,
+			a->error_text);
+		if (a->error_hint[0])
+			run_say(r, "  hint: %s", a->error_hint);
+		run_say(r, "  next try: %s", when_format(a->not_before, next));
+	} else if (attempt) {
+		run_say(r, "  at step %s, not before %s", a->step,
+			when_format(a->not_before, next));
+	} else if (!row->live_version) {
+		run_say(r, "  not there yet: keystay issue %s", c->name);
+	}
+}
+
+static int
+show(struct run *r, struct db *db, const struct certificate_conf *c, struct err *e)
+{
+	struct view view = {.r = r, .db = db, .keys = json_array(), .served = json_array()};
+	struct certificate_row row = {.renew_reason = ""};
+	AUTO(attempt) struct attempt a = {0};
+	bool attempt = false;
+
+	if (db && (certificate_get(db, c->name, &row, e) < 0 ||
+			  attempt_load(db, c->name, &a, &attempt, e) < 0 ||
+			  version_each(db, c->name, row.live_version, add_key, &view, e) < 0 ||
+			  served_each(db, c->name, add_served, &view, e) < 0)) {
+		json_decref(view.keys);
+		json_decref(view.served);
+		return -1;
+	}
+	const char *state =
+		state_word(&row, &a, attempt, view.not_after, services_now(r->services));
+	say_certificate(r, c, &row, &a, attempt, &view, state);
+	run_report(r, "certificates",
+		json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:o, s:o}", "name",
+			c->name, "names", names_json(&c->names), "managed", 1, "state", state,
+			"authority", c->authority.item[0], "policy", c->policy, "owner", c->owner,
+			"renew_at", json_when(row.renew_at), "renew_reason", row.renew_reason,
+			"keys", view.keys, "attempt", attempt_json(&a, attempt), "served",
+			view.served));
+	return 0;
+}
+
+static int
+main_status(struct run *r, int argc, char **argv)
+{
+	AUTO(db) struct db *db = NULL;
+	AUTO(list) struct list names = {0};
+	struct err e;
+
+	if (run_need_config(r, &e) < 0)
+		return run_fail(r, &e);
+	for (int i = 0; i < argc; i++) {
+		if (argv[i][0] == '-')
+			return run_usage(r, &command_status, "what is '%s'?", argv[i]);
+		if (!config_certificate(r->config, argv[i])) {
+			err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", argv[i],
+				r->config->path);
+			return run_fail(r, &e);
+		}
+		list_add(&names, argv[i]);
+	}
+	if (become_owner(r->config->state, &e) < 0 || life_open_state(r->config, &db, &e) < 0)
+		return run_fail(r, &e);
+	run_array(r, "certificates");
+	for (size_t i = 0; i < r->config->certificates; i++) {
+		const struct certificate_conf *c = &r->config->certificate[i];
+		if ((names.count == 0 || list_has(&names, c->name)) && show(r, db, c, &e) < 0)
+			return run_fail(r, &e);
+	}
+	return EXIT_DONE;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.synopsis = "[NAME...]",
+	.summary = "what is there, what is next and why, what is wrong and how to mend it",
+	.main = main_status,
+};

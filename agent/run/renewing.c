@@ -1,0 +1,138 @@
+#include "renewing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "identity.h"
+
+/* A line per step on a terminal and in a pipe alike; waiting is told when it begins. */
+static void
+show_progress(void *ctx, const char *certificate, const char *step, const char *doing)
+{
+	struct run *r = ctx;
+
+	if (*doing)
+		run_say(r, "%s: %s: %s", certificate, step, doing);
+	else if (r->terminal)
+		run_say(r, "%s: %s", certificate, step);
+	fflush(stdout);
+}
+
+static void
+show_lock(void *ctx, const char *holder)
+{
+	struct run *r = ctx;
+
+	if (!r->quiet)
+		fprintf(stderr, "keystay: waiting for the lock: %s\n",
+			*holder ? holder : "another process");
+}
+
+static int
+want_all(struct run *r, struct life *l, const struct list *names, const struct wish *wish,
+	struct err *e)
+{
+	/* Configuration order, whatever the order on the command line. */
+	for (size_t i = 0; i < r->config->certificates; i++) {
+		const struct certificate_conf *c = &r->config->certificate[i];
+		bool started;
+		if ((names->count == 0 || list_has(names, c->name)) &&
+			life_want(l, c, wish, &started, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const char *
+state_text(enum life_state state)
+{
+	static const char *const words[] = {[LIFE_NOTHING] = "nothing to do",
+		[LIFE_DONE] = "done",
+		[LIFE_FAILED] = "failed",
+		[LIFE_WAITING] = "waiting"};
+	return words[state];
+}
+
+static int
+show_result(struct run *r, const struct life_result *result)
+{
+	const char *name = result->conf->name;
+	char text[WHEN_TEXT];
+	json_t *json = json_pack("{s:s, s:s}", "name", name, "result", state_text(result->state));
+
+	if (result->state == LIFE_FAILED || result->state == LIFE_WAITING)
+		json_object_set_new(json, "error",
+			json_pack("{s:s, s:s, s:s}", "kind", err_word(result->err.kind), "text",
+				result->err.text, "hint", result->err.hint));
+	if (result->state == LIFE_WAITING)
+		json_object_set_new(json, "not_before", json_when(result->not_before));
+	run_report(r, "certificates", json);
+	switch (result->state) {
+	case LIFE_NOTHING:
+		run_say(r, "%s: nothing to do", name);
+		return EXIT_DONE;
+	case LIFE_DONE:
+		run_say(r, "%s: done", name);
+		return EXIT_DONE;
+	case LIFE_WAITING:
+		run_say(r, "%s: waiting, not before %s; run the command again then", name,
+			when_format(result->not_before, text));
+		return EXIT_WAITING;
+	case LIFE_FAILED:
+		break;
+	}
+	if (!r->json) {
+		fflush(stdout);
+		fprintf(stderr, "keystay: %s\n", result->err.text);
+		if (result->err.hint[0])
+			fprintf(stderr, "keystay: hint: %s\n", result->err.hint);
+	}
+	return exit_status_of(result->err.kind);
+}
+
+static int
+go(struct run *r, struct life *l, const struct list *names, const struct wish *wish, when_t wait)
+{
+	int status = EXIT_DONE;
+	bool waiting = false;
+	struct err e;
+
+	if (want_all(r, l, names, wish, &e) < 0 || life_go(l, wait, &e) < 0)
+		return run_fail(r, &e);
+	for (size_t i = 0; life_result_at(l, i); i++) {
+		int s = show_result(r, life_result_at(l, i));
+		waiting = waiting || s == EXIT_WAITING;
+		if (status == EXIT_DONE && s != EXIT_WAITING)
+			status = s;
+	}
+	return status == EXIT_DONE && waiting ? EXIT_WAITING : status;
+}
+
+int
+renew_certificates(struct run *r, const char *command, const struct list *names,
+	const struct wish *wish, when_t wait)
+{
+	struct life_conf conf = {
+		.services = r->services,
+		.command = command,
+		.watcher = {.progress = show_progress, .waiting_for_lock = show_lock, .ctx = r},
+	};
+	struct life *l;
+	struct err e;
+
+	if (run_need_config(r, &e) < 0)
+		return run_fail(r, &e);
+	for (size_t i = 0; i < names->count; i++)
+		if (!config_certificate(r->config, names->item[i])) {
+			err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'",
+				names->item[i], r->config->path);
+			err_hint(&e, "'keystay status' lists the certificates");
+			return run_fail(r, &e);
+		}
+	conf.config = r->config;
+	if (become_owner(r->config->state, &e) < 0 || life_open(&conf, &l, &e) < 0)
+		return run_fail(r, &e);
+	int status = go(r, l, names, wish, wait);
+	life_close(l);
+	return status;
+}

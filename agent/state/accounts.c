@@ -1,0 +1,88 @@
+#include "keystay/state/accounts.h"
+
+#include "internal.h"
+
+static int
+account_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct account_row *a = ctx;
+	(void)e;
+	DB_TEXT(row, 0, a->authority);
+	DB_TEXT(row, 1, a->directory);
+	DB_TEXT(row, 2, a->key_id);
+	DB_TEXT(row, 3, a->url);
+	return 0;
+}
+
+int
+account_get(struct db *db, const char *authority, const char *directory, struct account_row *ret,
+	bool *ret_found, struct err *e)
+{
+	static const char sql[] = "SELECT authority, directory, key_id, url FROM account"
+				  " WHERE authority = ?1 AND directory = ?2";
+	struct account_row a = {0};
+
+	if (db_query(db, e, account_row, &a, sql, "tt", authority, directory) < 0)
+		return -1;
+	*ret_found = a.authority[0] != '\0';
+	*ret = a;
+	return 0;
+}
+
+int
+account_save(struct db *db, const struct account_row *a, struct err *e)
+{
+	static const char sql[] =
+		"INSERT OR REPLACE INTO account (authority, directory, key_id, url)"
+		" VALUES (?1, ?2, ?3, ?4)";
+
+	return db_run(db, e, sql, "tttt", a->authority, a->directory, a->key_id, a->url);
+}
+
+struct found {
+	struct refusal *row;
+	bool found;
+};
+
+static int
+refusal_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct found *f = ctx;
+	(void)e;
+	DB_TEXT(row, 0, f->row->source);
+	f->row->inode = sqlite3_column_int64(row, 1);
+	f->row->changed_ns = sqlite3_column_int64(row, 2);
+	f->row->size = sqlite3_column_int64(row, 3);
+	f->row->at = sqlite3_column_int64(row, 4);
+	f->found = true;
+	return 0;
+}
+
+int
+refusal_get(struct db *db, const char *token, struct refusal *ret, bool *ret_found, struct err *e)
+{
+	static const char sql[] = "SELECT source, inode, changed_ns, size, at FROM pin_refused"
+				  " WHERE token = ?1";
+	struct found f = {ret, false};
+
+	if (db_query(db, e, refusal_row, &f, sql, "t", token) < 0)
+		return -1;
+	*ret_found = f.found;
+	return 0;
+}
+
+int
+refusal_save(struct db *db, const char *token, const struct refusal *r, struct err *e)
+{
+	static const char sql[] = "INSERT OR REPLACE INTO pin_refused (token, source, inode,"
+				  " changed_ns, size, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+	return db_run(
+		db, e, sql, "ttiiii", token, r->source, r->inode, r->changed_ns, r->size, r->at);
+}
+
+int
+refusal_clear(struct db *db, const char *token, struct err *e)
+{
+	return db_run(db, e, "DELETE FROM pin_refused WHERE token = ?1", "t", token);
+}

@@ -1,0 +1,145 @@
+#include "keystay/state/inventory.h"
+
+#include "internal.h"
+
+static int
+certificate_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct certificate_row *c = ctx;
+	(void)e;
+	c->live_version = sqlite3_column_int64(row, 0);
+	c->last_version = sqlite3_column_int64(row, 1);
+	c->not_served = sqlite3_column_int64(row, 2) != 0;
+	c->renew_at = sqlite3_column_int64(row, 3);
+	DB_TEXT(row, 4, c->renew_reason);
+	return 0;
+}
+
+int
+certificate_get(struct db *db, const char *name, struct certificate_row *ret, struct err *e)
+{
+	static const char sql[] = "SELECT live_version, last_version, not_served, renew_at,"
+				  " renew_reason FROM certificate WHERE name = ?1";
+	struct certificate_row c = {0};
+
+	text_copy(c.name, sizeof c.name, name);
+	if (db_query(db, e, certificate_row, &c, sql, "t", name) < 0)
+		return -1;
+	*ret = c;
+	return 0;
+}
+
+int
+certificate_save(struct db *db, const struct certificate_row *c, struct err *e)
+{
+	static const char sql[] =
+		"INSERT INTO certificate (name, live_version, last_version, not_served, renew_at,"
+		" renew_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT (name) DO UPDATE SET live_version = ?2, last_version = ?3,"
+		" not_served = ?4, renew_at = ?5, renew_reason = ?6";
+
+	return db_run(db, e, sql, "tiiiit", c->name, c->live_version, c->last_version,
+		(int64_t)c->not_served, c->renew_at, c->renew_reason);
+}
+
+int
+version_save(struct db *db, const struct version_row *v, struct err *e)
+{
+	static const char sql[] =
+		"INSERT OR REPLACE INTO version (certificate, number, key_type, key_id, authority,"
+		" serial, issuer, not_before, not_after, fingerprint, anchored, installed_at)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+	return db_run(db, e, sql, "titttttiitii", v->certificate, v->number, v->key_type, v->key_id,
+		v->authority, v->serial, v->issuer, v->not_before, v->not_after, v->fingerprint,
+		(int64_t)v->anchored, v->installed_at);
+}
+
+struct each_version {
+	int (*each)(void *ctx, const struct version_row *row, struct err *e);
+	void *ctx;
+};
+
+static int
+version_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_version *all = ctx;
+	struct version_row v;
+
+	DB_TEXT(row, 0, v.certificate);
+	v.number = sqlite3_column_int64(row, 1);
+	DB_TEXT(row, 2, v.key_type);
+	DB_TEXT(row, 3, v.key_id);
+	DB_TEXT(row, 4, v.authority);
+	DB_TEXT(row, 5, v.serial);
+	DB_TEXT(row, 6, v.issuer);
+	v.not_before = sqlite3_column_int64(row, 7);
+	v.not_after = sqlite3_column_int64(row, 8);
+	DB_TEXT(row, 9, v.fingerprint);
+	v.anchored = sqlite3_column_int64(row, 10) != 0;
+	v.installed_at = sqlite3_column_int64(row, 11);
+	return all->each(all->ctx, &v, e);
+}
+
+int
+version_each(struct db *db, const char *certificate, int64_t number,
+	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
+	struct err *e)
+{
+	static const char sql[] =
+		"SELECT certificate, number, key_type, key_id, authority, serial, issuer,"
+		" not_before, not_after, fingerprint, anchored, installed_at FROM version"
+		" WHERE certificate = ?1 AND number = ?2 ORDER BY rowid";
+	struct each_version all = {each, ctx};
+
+	return db_query(db, e, version_row, &all, sql, "ti", certificate, number);
+}
+
+int
+served_save(struct db *db, const char *certificate, const struct served_row *s, struct err *e)
+{
+	static const char sql[] = "INSERT OR REPLACE INTO served (certificate, endpoint, sni,"
+				  " key_type, ok, fingerprint, checked_at)"
+				  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+	return db_run(db, e, sql, "ttttiti", certificate, s->endpoint, s->sni, s->key_type,
+		(int64_t)s->ok, s->fingerprint, s->checked_at);
+}
+
+int
+served_clear(struct db *db, const char *certificate, struct err *e)
+{
+	return db_run(db, e, "DELETE FROM served WHERE certificate = ?1", "t", certificate);
+}
+
+struct each_served {
+	int (*each)(void *ctx, const struct served_row *row, struct err *e);
+	void *ctx;
+};
+
+static int
+served_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_served *all = ctx;
+	struct served_row s;
+
+	DB_TEXT(row, 0, s.endpoint);
+	DB_TEXT(row, 1, s.sni);
+	DB_TEXT(row, 2, s.key_type);
+	s.ok = sqlite3_column_int64(row, 3) != 0;
+	DB_TEXT(row, 4, s.fingerprint);
+	s.checked_at = sqlite3_column_int64(row, 5);
+	return all->each(all->ctx, &s, e);
+}
+
+int
+served_each(struct db *db, const char *certificate,
+	int (*each)(void *ctx, const struct served_row *row, struct err *e), void *ctx,
+	struct err *e)
+{
+	static const char sql[] = "SELECT endpoint, sni, key_type, ok, fingerprint, checked_at"
+				  " FROM served WHERE certificate = ?1 ORDER BY rowid";
+	struct each_served all = {each, ctx};
+
+	return db_query(db, e, served_row, &all, sql, "t", certificate);
+}

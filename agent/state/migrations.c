@@ -1,0 +1,156 @@
+#include "internal.h"
+
+#include <stdio.h>
+
+/*
+ * Each row brings the schema from version I to I + 1; rows are only ever added.
+ */
+static const char *const migrations[] = {
+	/* 1: the beginning */
+	"CREATE TABLE certificate ("
+	"  name TEXT PRIMARY KEY,"
+	"  live_version INTEGER NOT NULL DEFAULT 0," /* 0 = none recorded */
+	"  last_version INTEGER NOT NULL DEFAULT 0," /* numbers are never used again */
+	"  not_served INTEGER NOT NULL DEFAULT 0,"
+	"  renew_at INTEGER NOT NULL DEFAULT 0,"
+	"  renew_reason TEXT NOT NULL DEFAULT '') STRICT;"
+
+	"CREATE TABLE key ("
+	"  id TEXT PRIMARY KEY," /* CKA_ID, hex */
+	"  label TEXT NOT NULL UNIQUE,"
+	"  token TEXT NOT NULL,"
+	"  type TEXT NOT NULL,"
+	"  purpose TEXT NOT NULL," /* certificate, account */
+	"  owner TEXT NOT NULL,"   /* the certificate or authority */
+	"  state TEXT NOT NULL,"
+	"  public_hash TEXT,"
+	"  uri TEXT,"
+	"  evidence TEXT," /* what was read back, JSON */
+	"  created_at INTEGER NOT NULL,"
+	"  state_at INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX key_owner ON key (owner, purpose, type);"
+
+	"CREATE TABLE version ("
+	"  certificate TEXT NOT NULL,"
+	"  number INTEGER NOT NULL,"
+	"  key_type TEXT NOT NULL,"
+	"  key_id TEXT NOT NULL REFERENCES key (id),"
+	"  authority TEXT NOT NULL,"
+	"  serial TEXT NOT NULL,"
+	"  issuer TEXT NOT NULL,"
+	"  not_before INTEGER NOT NULL,"
+	"  not_after INTEGER NOT NULL,"
+	"  fingerprint TEXT NOT NULL,"
+	"  anchored INTEGER NOT NULL,"
+	"  installed_at INTEGER NOT NULL,"
+	"  PRIMARY KEY (certificate, number, key_type)) STRICT;"
+
+	"CREATE TABLE attempt ("
+	"  certificate TEXT PRIMARY KEY,"
+	"  step TEXT NOT NULL," /* the next one to do */
+	"  reason TEXT NOT NULL,"
+	"  key_mode TEXT NOT NULL,"
+	"  authority TEXT NOT NULL,"
+	"  version INTEGER NOT NULL DEFAULT 0,"
+	"  started_at INTEGER NOT NULL,"
+	"  not_before INTEGER NOT NULL DEFAULT 0,"
+	"  deadline INTEGER NOT NULL DEFAULT 0," /* of the served check */
+	"  tries INTEGER NOT NULL DEFAULT 0,"
+	"  error_kind TEXT NOT NULL DEFAULT 'none',"
+	"  error_text TEXT NOT NULL DEFAULT '',"
+	"  error_hint TEXT NOT NULL DEFAULT '') STRICT;"
+
+	"CREATE TABLE part ("
+	"  certificate TEXT NOT NULL REFERENCES attempt (certificate) ON DELETE CASCADE,"
+	"  position INTEGER NOT NULL,"
+	"  key_type TEXT NOT NULL,"
+	"  key_id TEXT NOT NULL REFERENCES key (id),"
+	"  csr BLOB,"
+	"  cookie TEXT," /* the authority's own memory of the order */
+	"  chain TEXT,"
+	"  PRIMARY KEY (certificate, key_type)) STRICT;"
+
+	"CREATE TABLE account ("
+	"  authority TEXT NOT NULL,"
+	"  directory TEXT NOT NULL,"
+	"  key_id TEXT NOT NULL REFERENCES key (id),"
+	"  url TEXT NOT NULL DEFAULT '',"
+	"  PRIMARY KEY (authority, directory)) STRICT;"
+
+	"CREATE TABLE served ("
+	"  certificate TEXT NOT NULL,"
+	"  endpoint TEXT NOT NULL,"
+	"  sni TEXT NOT NULL,"
+	"  key_type TEXT NOT NULL,"
+	"  ok INTEGER NOT NULL,"
+	"  fingerprint TEXT NOT NULL,"
+	"  checked_at INTEGER NOT NULL,"
+	"  PRIMARY KEY (certificate, endpoint, sni, key_type)) STRICT;"
+
+	"CREATE TABLE journal ("
+	"  sequence INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  at INTEGER NOT NULL,"
+	"  certificate TEXT NOT NULL,"
+	"  key_hash TEXT NOT NULL,"
+	"  kind TEXT NOT NULL,"
+	"  step TEXT NOT NULL,"
+	"  text TEXT NOT NULL) STRICT;"
+	"CREATE INDEX journal_certificate ON journal (certificate);"
+
+	"CREATE TABLE pin_refused ("
+	"  token TEXT PRIMARY KEY,"
+	"  source TEXT NOT NULL,"
+	"  inode INTEGER NOT NULL,"
+	"  changed_ns INTEGER NOT NULL,"
+	"  size INTEGER NOT NULL,"
+	"  at INTEGER NOT NULL) STRICT;",
+};
+
+static int
+version_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	(void)e;
+	*(int64_t *)ctx = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+/* SQLite's own copy, consistent whatever is in the WAL. */
+static int
+back_up(struct db *db, int64_t version, struct err *e)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s.before-%lld", db->path, (long long)version + 1);
+	(void)remove(path);
+	return db_run(db, e, "VACUUM INTO ?1", "t", path);
+}
+
+int
+db_migrate(struct db *db, struct err *e)
+{
+	int64_t version = 0;
+	char sql[64];
+
+	if (db_query(db, e, version_row, &version, "PRAGMA user_version", "") < 0)
+		return -1;
+	if (version > (int64_t)COUNT(migrations)) {
+		err_set(e, ERR_FAILED,
+			"the database '%s' was written by a newer keystay (schema %lld)", db->path,
+			(long long)version);
+		return err_hint(e, "use that version, or put back a backup");
+	}
+	while (version < (int64_t)COUNT(migrations)) {
+		if (version > 0 && back_up(db, version, e) < 0)
+			return -1;
+		if (db_begin(db, e) < 0)
+			return -1;
+		snprintf(sql, sizeof sql, "PRAGMA user_version = %lld", (long long)version + 1);
+		if (sqlite3_exec(db->sql, migrations[version], NULL, NULL, NULL) != SQLITE_OK ||
+			sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK)
+			return db_fail(db, e, "cannot change its schema");
+		if (db_commit(db, e) < 0)
+			return -1;
+		version++;
+	}
+	return 0;
+}

@@ -1,0 +1,87 @@
+/*
+ * What an authority is: something that takes a request, and after some time and some answers gives
+ * a chain. One small table of functions per protocol; the list of them is in ca/protocols.c.
+ *
+ * advance() does one stage and never sleeps: it answers "again" (store the cookie, call me again),
+ * "wait" (store the cookie, come back at not_before) or "issued". The cookie is the protocol's own
+ * memory of one order; after a crash the stored one continues the same order.
+ */
+#ifndef KEYSTAY_CA_CA_H
+#define KEYSTAY_CA_CA_H
+
+#include "keystay/base/services.h"
+#include "keystay/base/yaml.h"
+#include "keystay/token/key.h"
+
+#include <openssl/types.h>
+
+struct ca_ops;
+
+/* What the configuration says of an authority; the configuration owns it. */
+struct authority_conf {
+	char *name;
+	const struct ca_ops *ops; /* from `protocol:` */
+	char *url;
+	struct list contact;
+	bool agree_terms;
+	char *trust;   /* a PEM bundle or "system", for the HTTPS connection */
+	char *issuer;  /* PEM that anchors issued chains; NULL = none */
+	char *profile; /* NULL = whatever the authority gives */
+	struct {
+		char *token;
+		enum key_type type;
+	} account_key;
+	struct mark at;
+};
+
+/* How the authority may see that a name is ours. */
+struct challenge_conf {
+	char *type;    /* "http-01" */
+	char *webroot; /* a folder that a server shows at port 80; or ... */
+	char *listen;  /* ... ADDR:PORT of our own listener */
+};
+
+/* What a session with an authority needs from above. */
+struct ca_needs {
+	const struct services *services;
+	EVP_PKEY *account_key;    /* signs, in the token; borrowed */
+	EVP_PKEY *account_public; /* the same key's public half in software; borrowed */
+	const char *account_url;  /* from an earlier run, "" = none */
+};
+
+struct ca_order {
+	const char *certificate; /* for messages */
+	const struct list *names;
+	const struct challenge_conf *challenge;
+	const void *csr; /* DER */
+	size_t csr_len;
+	char *cookie;      /* in and out, owned here; NULL = nothing ordered yet */
+	bool armed;        /* the authority's own mark within one process; false at first */
+	char *chain;       /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
+	when_t not_before; /* out, with CA_WAIT */
+	char doing[128];   /* out: for progress, "waits for validation" */
+};
+
+enum ca_progress { CA_AGAIN, CA_WAIT, CA_ISSUED };
+
+struct ca_ops {
+	const char *word;     /* of `protocol:` */
+	bool needs_challenge; /* a certificate from here needs a `challenge:` */
+	/* Prepares a session; no request is sent yet. The caller ends it with close. */
+	int (*open)(const struct authority_conf *conf, const struct ca_needs *needs, void **ret,
+		struct err *e);
+	/*
+	 * One stage of one order. An error drops the cookie where the order is dead, and keeps it
+	 * where another try may continue it.
+	 */
+	int (*advance)(void *ca, struct ca_order *order, enum ca_progress *ret, struct err *e);
+	/* Removes what an order left outside (challenge files), at its end or after its failure. */
+	void (*settle)(void *ca, const struct ca_order *order);
+	/* The account as the authority names it, "" while there is none; borrowed. */
+	const char *(*account)(void *ca);
+	/* Looks whether the authority answers and is what the configuration says. */
+	int (*check)(void *ca, struct err *e);
+	void (*close)(void *ca);
+};
+
+#endif

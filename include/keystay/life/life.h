@@ -1,0 +1,83 @@
+/*
+ * The story: certificates are obtained, installed, proven served and recorded, in nine steps that
+ * are stored before they are done (life/renew.c).
+ *
+ *	life_open(&conf, &life, &e)
+ *	life_want(life, certificate, &wish, &ret_started, &e)	once per certificate
+ *	life_go(life, wait, &e)					until all are done or nothing can
+ *move life_results(...) life_close(life)
+ *
+ * The lock of the state folder is held while steps are done, and given back while all is parked.
+ */
+#ifndef KEYSTAY_LIFE_LIFE_H
+#define KEYSTAY_LIFE_LIFE_H
+
+#include "keystay/base/services.h"
+#include "keystay/config/config.h"
+
+struct db;
+struct life;
+
+/* What is told while it goes on; `ctx` is the caller's. Any function may be NULL. */
+struct life_watcher {
+	/* A certificate came to a step, or waits in it ("waits for validation"). */
+	void (*progress)(void *ctx, const char *certificate, const char *step, const char *doing);
+	/* Another process holds the lock; told once. */
+	void (*waiting_for_lock)(void *ctx, const char *holder);
+	void *ctx;
+};
+
+struct life_conf {
+	const struct config *config;
+	const struct services *services;
+	const char *command; /* "renew", for the lock's text */
+	struct life_watcher watcher;
+};
+
+/* Takes the lock (waiting up to 30 s: ERR_WAIT naming the holder), opens the database. */
+int life_open(const struct life_conf *conf, struct life **ret, struct err *e) MUST_USE;
+void life_close(struct life *l);
+
+/* The database of the state folder, for reading; NULL while no state is there yet. */
+int life_open_state(const struct config *c, struct db **ret, struct err *e) MUST_USE;
+
+enum key_mode { KEY_AUTO, KEY_NEW, KEY_SAME };
+
+struct wish {
+	bool issue;        /* only if there is no recorded certificate */
+	bool due;          /* only if it is due by its time or its attempt */
+	enum key_mode key; /* auto: what the policy says */
+	const char *reason;
+};
+
+/*
+ * Starts an attempt for a certificate, or takes up the one that is stored; *ret_started is false
+ * when there is nothing to do for it.
+ */
+int life_want(struct life *l, const struct certificate_conf *c, const struct wish *wish,
+	bool *ret_started, struct err *e) MUST_USE;
+
+/*
+ * Goes on until every wanted certificate is done or failed, or all that is left is parked for
+ * longer than `wait` seconds. Fails only where no step can go on at all (the database).
+ */
+int life_go(struct life *l, when_t wait, struct err *e) MUST_USE;
+
+enum life_state {
+	LIFE_NOTHING, /* there was nothing to do */
+	LIFE_DONE,
+	LIFE_FAILED,
+	LIFE_WAITING
+};
+
+struct life_result {
+	const struct certificate_conf *conf;
+	enum life_state state;
+	struct err err;    /* of LIFE_FAILED; with LIFE_WAITING, what the wait is for */
+	when_t not_before; /* of LIFE_WAITING */
+};
+
+/* Results in the order of life_want; NULL behind the last. Borrowed until life_close. */
+const struct life_result *life_result_at(const struct life *l, size_t index);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * HTTPS requests to an authority, one after the other on one kept connection. HTTPS only, every
+ * answer under a ceiling, every request under a deadline, no redirect but where asked for.
+ */
+#ifndef KEYSTAY_NET_HTTP_H
+#define KEYSTAY_NET_HTTP_H
+
+#include "keystay/base/buf.h"
+#include "keystay/base/err.h"
+#include "keystay/base/text.h"
+
+/* Seconds to connect, and for a whole request (DESIGN: the loop must not hang). */
+#define HTTP_CONNECT_LIMIT 10
+#define HTTP_REQUEST_LIMIT 30
+
+struct http;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST };
+
+struct http_request {
+	enum http_method method;
+	const char *url; /* https://... */
+	const char *content_type;
+	const char *accept; /* may be NULL */
+	const void *body;
+	size_t body_len;
+	size_t ceiling; /* of the answer's body */
+	bool follow;    /* up to 3 redirects, to https only; never for POST */
+};
+
+struct http_answer {
+	int status;
+	struct buf body;
+	char content_type[96]; /* media type alone, lower case */
+	char location[512];
+	char nonce[256];      /* Replay-Nonce */
+	char retry_after[64]; /* as sent; net/header.h reads it */
+	struct list links;    /* Link fields as sent */
+};
+
+/*
+ * A connection-to-be. `trust` is a PEM bundle or "system". `name` stands in errors ("authority
+ * 'public'") and is copied. The caller frees *ret with http_close.
+ */
+int http_open(const char *name, const char *trust, struct http **ret, struct err *e) MUST_USE;
+void http_close(struct http *h);
+
+/*
+ * Sends and waits. *ret must be zeroed or freed before and is filled on success, whatever the
+ * status; free it with http_answer_free. ERR_NETWORK: no connection, untrusted, cut short, too
+ * slow. ERR_AUTHORITY: an answer over the ceiling, or a URL that is not https.
+ */
+int http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
+	struct err *e) MUST_USE;
+
+void http_answer_free(struct http_answer *a);
+
+/* Requests sent and connections made so far. */
+void http_counts(const struct http *h, unsigned *ret_requests, unsigned *ret_connections);
+
+AUTO_DEFINE_VALUE(http_answer, http_answer_free)
+
+#endif

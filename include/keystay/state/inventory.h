@@ -1,0 +1,68 @@
+/*
+ * What there is: certificates, their recorded versions, and what handshakes showed last.
+ */
+#ifndef KEYSTAY_STATE_INVENTORY_H
+#define KEYSTAY_STATE_INVENTORY_H
+
+#include "keystay/base/err.h"
+
+#include <stdbool.h>
+
+struct db;
+
+struct certificate_row {
+	char name[65];
+	int64_t live_version; /* the one recorded as served (or as output); 0 = none */
+	int64_t last_version; /* the highest number ever used */
+	bool not_served;      /* the first version is installed, but no handshake shows it */
+	when_t renew_at;
+	char renew_reason[96];
+};
+
+/* One certificate of a version: there is one per key type. */
+struct version_row {
+	char certificate[65];
+	int64_t number;
+	char key_type[16];
+	char key_id[33];
+	char authority[65];
+	char serial[48]; /* hex */
+	char issuer[256];
+	when_t not_before;
+	when_t not_after;
+	char fingerprint[65]; /* SHA-256 of the DER, hex */
+	bool anchored;
+	when_t installed_at;
+};
+
+struct served_row {
+	char endpoint[128];
+	char sni[256];
+	char key_type[16];
+	bool ok;
+	char fingerprint[65]; /* of the leaf that was shown; "" when there was no handshake */
+	when_t checked_at;
+};
+
+/* The row of a certificate; all zero (with the name) when nothing is known of it. */
+int certificate_get(
+	struct db *db, const char *name, struct certificate_row *ret, struct err *e) MUST_USE;
+int certificate_save(struct db *db, const struct certificate_row *row, struct err *e) MUST_USE;
+
+/* Stores a version's certificate of one key type; an equal row is replaced. */
+int version_save(struct db *db, const struct version_row *row, struct err *e) MUST_USE;
+
+/* Calls `each` for the rows of one version, in the order of their key types' positions. */
+int version_each(struct db *db, const char *certificate, int64_t number,
+	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
+	struct err *e) MUST_USE;
+
+int served_save(struct db *db, const char *certificate, const struct served_row *row,
+	struct err *e) MUST_USE;
+/* Forgets what was seen of a certificate, before a new check of all its endpoints. */
+int served_clear(struct db *db, const char *certificate, struct err *e) MUST_USE;
+int served_each(struct db *db, const char *certificate,
+	int (*each)(void *ctx, const struct served_row *row, struct err *e), void *ctx,
+	struct err *e) MUST_USE;
+
+#endif

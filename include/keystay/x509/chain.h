@@ -1,0 +1,69 @@
+/*
+ * The chain that an authority gave: read with ceilings, judged, never trusted. Leaf first.
+ */
+#ifndef KEYSTAY_X509_CHAIN_H
+#define KEYSTAY_X509_CHAIN_H
+
+#include "keystay/base/err.h"
+#include "keystay/base/text.h"
+
+#include <openssl/types.h>
+#include <openssl/x509.h>
+
+/* Ceilings: the text of a chain, the certificates in it, the DER of one of them. */
+#define CHAIN_MAX (256 * 1024)
+#define CHAIN_COUNT_MAX 10
+#define CHAIN_DER_MAX (64 * 1024)
+
+struct chain;
+
+/* Facts of the leaf. */
+struct leaf_facts {
+	char serial[48];      /* hex */
+	char issuer[256];     /* one line; control characters replaced */
+	char fingerprint[65]; /* SHA-256 of the DER, hex */
+	char public_hash[65]; /* SHA-256 of its SubjectPublicKeyInfo, hex */
+	when_t not_before;
+	when_t not_after;
+};
+
+/*
+ * Reads a PEM chain of `len` bytes: certificates and blank lines, nothing else. ERR_AUTHORITY says
+ * what is wrong. The caller frees *ret with chain_free.
+ */
+int chain_parse(const char *pem, size_t len, struct chain **ret, struct err *e) MUST_USE;
+void chain_free(struct chain *c);
+
+/* The leaf, borrowed; the number of certificates. */
+X509 *chain_leaf(const struct chain *c);
+size_t chain_count(const struct chain *c);
+
+int chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e) MUST_USE;
+
+/* What the leaf must be. */
+struct chain_wish {
+	EVP_PKEY *public;         /* our key */
+	const struct list *names; /* all of them, normalised */
+	when_t now;
+	const char *anchors; /* PEM file, NULL = the chain must link and verify in itself */
+};
+
+/*
+ * Refuses a chain (ERR_AUTHORITY) whose leaf has another key, lacks a name or has more, is not
+ * valid now (five minutes of clock difference are allowed before notBefore), is a CA or is not for
+ * TLS servers; whose certificates do not lead one to the next; or which does not end at an anchor,
+ * where there are anchors. *ret_anchored says whether it did.
+ */
+int chain_judge(const struct chain *c, const struct chain_wish *wish, bool *ret_anchored,
+	struct err *e) MUST_USE;
+
+/* The PEM of certificates FROM..TO-1 (0 is the leaf); caller frees. */
+int chain_pem(const struct chain *c, size_t from, size_t to, char **ret, struct err *e) MUST_USE;
+
+static inline void
+auto_chain(struct chain **slot)
+{
+	chain_free(*slot);
+}
+
+#endif

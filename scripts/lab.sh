@@ -1,0 +1,254 @@
+# shellcheck shell=bash
+# lab.sh - real parts in a scratch folder: SoftHSM, Pebble with its DNS, nginx with workers as
+# www-data. Sourced by scripts/demo and by the end-to-end tests. All that is started is stopped by
+# process id, and nothing outside the folder is written.
+#
+#   lab_begin            makes $LAB and stops everything at exit
+#   lab_token NAME PIN   a PIN file and its path in $LAB/NAME.pin
+#   lab_pebble           starts the ACME server; $LAB_ACME is its directory URL, $LAB_TRUST its CA
+#   lab_nginx NAME...    writes nginx.conf for these certificates and starts it
+#
+# Ports are chosen free, all on 127.0.0.1.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BIN=${BIN:-$ROOT/build/release}
+KEYSTAY=${KEYSTAY:-$BIN/keystay}
+SOFTHSM_MODULE=/usr/lib/softhsm/libsofthsm2.so
+export KEYSTAY SOFTHSM_MODULE
+LAB_PIDS=()
+
+lab_end() {
+	local pid
+	for pid in "${LAB_PIDS[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in "${LAB_PIDS[@]}"; do
+		for _ in $(seq 50); do
+			kill -0 "$pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -9 "$pid" 2>/dev/null
+	done
+	LAB_PIDS=()
+	[ -n "${LAB_KEEP:-}" ] || rm -rf "$LAB"
+}
+
+lab_begin() {
+	LAB=$(mktemp -d /tmp/keystay-lab-XXXXXX) || exit 2
+	chmod 711 "$LAB"
+	trap lab_end EXIT
+	trap 'exit 130' INT TERM
+	mkdir -m 755 "$LAB/tokens" "$LAB/log" "$LAB/webroot" "$LAB/webroot/.well-known"
+	printf '%s\n' "directories.tokendir = $LAB/tokens" 'objectstore.backend = file' \
+		'log.level = ERROR' 'slots.removable = false' >"$LAB/softhsm2.conf"
+	export SOFTHSM2_CONF=$LAB/softhsm2.conf
+	unset OPENSSL_CONF
+	CONFIG=$LAB/keystay.yaml
+	export LAB CONFIG
+}
+
+# A port on 127.0.0.1 that nobody listens on and that was not handed out before.
+LAB_PORTS=" "
+lab_port() {
+	local port
+	while :; do
+		port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+		case $LAB_PORTS in
+		*" $port "*) ;;
+		*) break ;;
+		esac
+	done
+	LAB_PORTS="$LAB_PORTS$port "
+	printf -v "$1" %s "$port"
+}
+
+# Waits until something listens on a port of 127.0.0.1.
+lab_wait_port() {
+	for _ in $(seq 150); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
+		sleep 0.1
+	done
+	echo "lab: nothing listens on port $1" >&2
+	return 1
+}
+
+lab_pin() {
+	(umask 077 && printf '%s\n' "$2" >"$LAB/$1.pin")
+}
+
+# A CA and a certificate for 127.0.0.1, for servers of the lab itself (not for what is issued).
+lab_tls() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=lab' \
+		-keyout "$LAB/lab-ca.key" -out "$LAB/lab-ca.pem" \
+		-addext 'basicConstraints=critical,CA:TRUE' 2>/dev/null || return 1
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=127.0.0.1' \
+		-keyout "$LAB/lab.key" -out "$LAB/lab.csr" 2>/dev/null || return 1
+	printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\n' >"$LAB/lab.ext"
+	openssl x509 -req -in "$LAB/lab.csr" -CA "$LAB/lab-ca.pem" -CAkey "$LAB/lab-ca.key" -days 30 \
+		-CAcreateserial -extfile "$LAB/lab.ext" -out "$LAB/lab.pem" 2>/dev/null
+}
+
+# Every name resolves to 127.0.0.1. PEBBLE_* variables of the caller apply.
+lab_pebble() {
+	local port_acme port_manage port_dns port_dns_manage
+	lab_port port_acme
+	lab_port port_manage
+	lab_port port_dns
+	lab_port port_dns_manage
+	lab_port LAB_HTTP
+	lab_port LAB_HTTPS
+	lab_tls || return 1
+	cat >"$LAB/pebble.json" <<-JSON
+		{"pebble": {
+		  "listenAddress": "127.0.0.1:$port_acme",
+		  "managementListenAddress": "127.0.0.1:$port_manage",
+		  "certificate": "$LAB/lab.pem", "privateKey": "$LAB/lab.key",
+		  "httpPort": $LAB_HTTP, "tlsPort": $LAB_HTTPS, "ocspResponderURL": "",
+		  "externalAccountBindingRequired": false, "keyAlgorithm": "ecdsa",
+		  "retryAfter": {"authz": ${LAB_RETRY_AUTHZ:-3}, "order": ${LAB_RETRY_ORDER:-5}},
+		  "profiles": {"default": {"description": "the lab's", "validityPeriod": 7776000}}
+		}}
+	JSON
+	"$ROOT/build/pebble/pebble-challtestsrv" -management "127.0.0.1:$port_dns_manage" \
+		-dnsserver "127.0.0.1:$port_dns" -defaultIPv4 127.0.0.1 -defaultIPv6 "" \
+		-http01 "" -https01 "" -tlsalpn01 "" -doh "" >"$LAB/log/dns" 2>&1 &
+	LAB_PIDS+=($!)
+	lab_wait_port "$port_dns_manage" || return 1
+	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP:-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT:-5} \
+		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE:-0} "$ROOT/build/pebble/pebble" \
+		-config "$LAB/pebble.json" -dnsserver "127.0.0.1:$port_dns" -strict \
+		>"$LAB/log/pebble" 2>&1 &
+	LAB_PIDS+=($!)
+	lab_wait_port "$port_acme" || return 1
+	LAB_ACME=https://127.0.0.1:$port_acme/dir
+	LAB_ACME_MANAGE=https://127.0.0.1:$port_manage
+	LAB_DNS_MANAGE=http://127.0.0.1:$port_dns_manage
+	LAB_TRUST=$LAB/lab-ca.pem
+	export LAB_ACME LAB_ACME_MANAGE LAB_DNS_MANAGE LAB_TRUST LAB_HTTP LAB_HTTPS
+}
+
+# The openssl.cnf for servers, from keystay's own answer.
+lab_server_openssl() {
+	"$KEYSTAY" --config "$CONFIG" server-config nginx "$1" |
+		awk '/^# --- for the nginx unit/ { exit } !/^# ---/' >"$LAB/server-openssl.cnf"
+}
+
+# nginx on $LAB_TLS: port 80's part shows the webroot; each certificate has its server. A server
+# for a certificate that is not there yet is written after the start: the agent's reload takes it.
+#   lab_nginx_conf NAME "name1 name2" [NAME "names"]...
+lab_nginx_conf() {
+	[ -n "${LAB_TLS:-}" ] || lab_port LAB_TLS
+	export LAB_TLS
+	{
+		cat <<-CONF
+			user www-data;
+			worker_processes ${LAB_WORKERS:-2};
+			pid $LAB/nginx.pid;
+			error_log $LAB/log/nginx.error info;
+			env SOFTHSM2_CONF;
+			env OPENSSL_CONF;
+			worker_shutdown_timeout 5s;
+			events { worker_connections 512; }
+			http {
+				access_log off;
+				client_body_temp_path $LAB/nginx-tmp;
+				proxy_temp_path $LAB/nginx-tmp;
+				fastcgi_temp_path $LAB/nginx-tmp;
+				uwsgi_temp_path $LAB/nginx-tmp;
+				scgi_temp_path $LAB/nginx-tmp;
+				server_names_hash_bucket_size 128;
+				server {
+					listen 127.0.0.1:$LAB_HTTP;
+					location /.well-known/acme-challenge/ { root $LAB/webroot; }
+				}
+		CONF
+		while [ $# -gt 0 ]; do
+			cat <<-CONF
+				server {
+					listen 127.0.0.1:$LAB_TLS ssl;
+					server_name $2;
+					ssl_certificate $LAB/state/live/$1/fullchain.pem;
+					ssl_certificate_key $LAB/state/live/$1/key.pem;
+					location / { return 200 "keystay\n"; }
+				}
+			CONF
+			shift 2
+		done
+		echo '}'
+	} >"$LAB/nginx.conf"
+}
+
+lab_nginx_start() {
+	OPENSSL_CONF=$LAB/server-openssl.cnf nginx -c "$LAB/nginx.conf" -e "$LAB/log/nginx.error" || return 1
+	LAB_PIDS+=("$(cat "$LAB/nginx.pid")")
+	lab_wait_port "$LAB_HTTP"
+}
+
+# The master process as it is now (a test may have restarted it).
+lab_nginx_pid() {
+	cat "$LAB/nginx.pid"
+}
+
+# Writes keystay.yaml: a token "web" for servers, one "agent" for the account key, one authority.
+# Certificates are appended by lab_certificate.
+lab_config() {
+	lab_pin web "${LAB_WEB_PIN:-w3b # pin}"
+	lab_pin agent "${LAB_AGENT_PIN:-ag3nt pin}"
+	lab_pin so "12345678"
+	cat >"$CONFIG" <<-YAML
+		state: $LAB/state
+		tokens:
+		  - name: web
+		    module: $SOFTHSM_MODULE
+		    label: web
+		    pin: file:$LAB/web.pin
+		    share: {path: $LAB/tokens, group: www-data}
+		  - {name: agent, module: $SOFTHSM_MODULE, label: agent, pin: "file:$LAB/agent.pin"}
+		authorities:
+		  - name: pebble
+		    protocol: acme
+		    url: ${LAB_ACME:-https://127.0.0.1:1/dir}
+		    contact: [mailto:ops@example.org]
+		    agree_terms: true
+		    trust: ${LAB_TRUST:-$LAB/none.pem}
+		    account_key: {token: agent, type: ec-p256}
+		certificates:
+	YAML
+}
+
+# lab_certificate NAME "a.example, b.example" [more YAML lines for the certificate]
+lab_certificate() {
+	cat >>"$CONFIG" <<-YAML
+		  - name: $1
+		    names: [$2]
+		    token: web
+		    authority: pebble
+		    policy: ${LAB_POLICY:-lab}
+		    challenge: {type: http-01, webroot: $LAB/webroot}
+		${3:-}
+	YAML
+}
+
+# The install: lines of a certificate on the lab's nginx, for lab_certificate's third argument.
+lab_on_nginx() {
+	cat <<-YAML
+		    install:
+		      - target: nginx
+		        conf: $LAB/nginx.conf
+		        test: [env, OPENSSL_CONF=$LAB/server-openssl.cnf, nginx, -t, -q, -c, $LAB/nginx.conf, -e, $LAB/log/nginx.error]
+		        reload: [$LAB/reload-nginx]
+		        endpoints: ["127.0.0.1:$LAB_TLS"]
+	YAML
+}
+
+# A reload by the master's process id, as `nginx -s reload` does it.
+lab_reload_script() {
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nexec kill -HUP "$(cat %s/nginx.pid)"\n' "$LAB" >"$LAB/reload-nginx"
+	chmod 755 "$LAB/reload-nginx"
+}
+
+lab_tokens() {
+	"$KEYSTAY" --config "$CONFIG" token init web --so-pin "file:$LAB/so.pin" &&
+		"$KEYSTAY" --config "$CONFIG" token init agent --so-pin "file:$LAB/so.pin"
+}
