@@ -46,7 +46,7 @@ UNIT_PROGRAMS = $(UNIT:%=$(OUT)/unit/%)
 SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts/run-unit scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps demo test check check-floors check-layout check-lint check-shell unit e2e \
+.PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
 	clean install
 all: build/keystay
 
@@ -85,6 +85,19 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SUPPORT) $(LIBRARY)
 $(OUT)/tests/unit/%.o: CFLAGS += -Itests/unit
 
 -include $(wildcard $(OUT)/agent/*/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
+
+# What end-to-end tests and the demo use beside the program.
+TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(wildcard tests/tools/*.c))
+tools: $(TOOLS)
+$(OUT)/tools/%: $(OUT)/tests/tools/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
+
+# nginx's workers run as www-data, so both need root.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) scripts/demo
 
 unit: $(UNIT_PROGRAMS)
 	$(Q)scripts/run-unit $(UNIT_PROGRAMS)

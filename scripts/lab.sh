@@ -127,6 +127,17 @@ lab_pebble() {
 	export LAB_ACME LAB_ACME_MANAGE LAB_DNS_MANAGE LAB_TRUST LAB_HTTP LAB_HTTPS
 }
 
+# The root that Pebble issues from (new at each start), on standard output.
+lab_pebble_root() {
+	perl -MIO::Socket::SSL -e '
+		my ($host, $port) = $ARGV[0] =~ m{https://([^:]+):(\d+)} or exit 1;
+		my $s = IO::Socket::SSL->new(PeerHost => $host, PeerPort => $port,
+			SSL_ca_file => $ARGV[1], SSL_verifycn_scheme => "none") or exit 1;
+		print $s "GET $ARGV[2] HTTP/1.0\r\nHost: $host\r\n\r\n";
+		local $/; my $r = <$s>; $r =~ s/.*?\r\n\r\n//s; print $r;
+	' "$LAB_ACME_MANAGE" "$LAB_TRUST" "${1:-/roots/0}"
+}
+
 # The openssl.cnf for servers, from keystay's own answer.
 lab_server_openssl() {
 	"$KEYSTAY" --config "$CONFIG" server-config nginx "$1" |

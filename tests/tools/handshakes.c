@@ -1,0 +1,121 @@
+/*
+ * handshakes - a client that shakes hands until it is told to stop (SIGTERM, SIGINT) or for a
+ *number of seconds, each time on a fresh connection with a full handshake, and then says
+ * "handshakes N, failed M, certificates K": K different leaves were seen.
+ *
+ *	handshakes PORT NAME SECONDS [CA-FILE]
+ *
+ * With a CA file each chain and name must verify too.
+ */
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEAVES_MAX 64
+
+static volatile sig_atomic_t stop;
+static unsigned char leaf[LEAVES_MAX][32];
+static int leaves;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+static void
+remember_leaf(SSL *ssl)
+{
+	unsigned char digest[32];
+	X509 *x = SSL_get1_peer_certificate(ssl);
+
+	if (x && X509_digest(x, EVP_sha256(), digest, NULL) == 1) {
+		int i = 0;
+		while (i < leaves && memcmp(leaf[i], digest, 32) != 0)
+			i++;
+		if (i == leaves && leaves < LEAVES_MAX)
+			memcpy(leaf[leaves++], digest, 32);
+	}
+	X509_free(x);
+}
+
+static int
+connect_to(int port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct timeval limit = {.tv_sec = 10};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+shake_hands(SSL_CTX *ctx, int port, const char *name)
+{
+	int ok = 0, fd = connect_to(port);
+
+	if (fd < 0)
+		return 0;
+	SSL *ssl = SSL_new(ctx);
+	if (ssl && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1 &&
+		SSL_set1_host(ssl, name) == 1 && SSL_connect(ssl) == 1) {
+		remember_leaf(ssl);
+		SSL_shutdown(ssl);
+		ok = 1;
+	}
+	SSL_free(ssl);
+	close(fd);
+	ERR_clear_error();
+	return ok;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long done = 0, failed = 0;
+
+	if (argc < 4) {
+		fprintf(stderr, "usage: handshakes PORT NAME SECONDS [CA-FILE]\n");
+		return 2;
+	}
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	if (!ctx)
+		return 2;
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (argc > 4) {
+		if (SSL_CTX_load_verify_file(ctx, argv[4]) != 1)
+			return 2;
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	}
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	signal(SIGPIPE, SIG_IGN);
+	time_t until = time(NULL) + strtol(argv[3], NULL, 10);
+	while (!stop && time(NULL) < until) {
+		done++;
+		if (!shake_hands(ctx, (int)strtol(argv[1], NULL, 10), argv[2]))
+			failed++;
+		usleep(2000);
+	}
+	printf("handshakes %lu, failed %lu, certificates %d\n", done, failed, leaves);
+	SSL_CTX_free(ctx);
+	return failed ? 1 : 0;
+}
