@@ -30,6 +30,9 @@ lab_end() {
 		kill -9 "$pid" 2>/dev/null
 	done
 	LAB_PIDS=()
+	# What a test mounted in its own namespace.
+	awk -v lab="$LAB/" 'index($2, lab) == 1 { print $2 }' /proc/mounts | sort -r |
+		xargs -r -n 1 umount -l
 	[ -n "${LAB_KEEP:-}" ] || rm -rf "$LAB"
 }
 

@@ -15,6 +15,7 @@ acme_close(void *ca)
 
 	if (!a)
 		return;
+	http01_close(&a->challenges);
 	http_close(a->http);
 	free(a->jwk);
 	free(a->thumbprint);

@@ -5,6 +5,7 @@
 #ifndef KEYSTAY_CA_ACME_H
 #define KEYSTAY_CA_ACME_H
 
+#include "http01.h"
 #include "keystay/base/json.h"
 #include "keystay/ca/ca.h"
 #include "keystay/net/http.h"
@@ -19,6 +20,7 @@ struct acme {
 	EVP_PKEY *key;
 	EVP_PKEY *public;
 	struct http *http;
+	struct http01 challenges;
 	char *jwk;
 	char *thumbprint;
 	char account[ACME_URL_MAX]; /* "" until found or made */

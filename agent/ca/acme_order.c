@@ -4,7 +4,6 @@
 
 #include "acme.h"
 #include "acme_problem.h"
-#include "http01.h"
 #include "keystay/net/header.h"
 #include "keystay/x509/names.h"
 
@@ -142,13 +141,39 @@ name_of_authorization(const json_t *authorization, char name[NAME_TEXT])
 	text_printable(name);
 }
 
+/* The key authorization (8.1) of a token, where the authority will look for it. */
+static int
+publish(struct acme *a, struct ca_order *o, const char *token, struct err *e)
+{
+	char text[384];
+
+	snprintf(text, sizeof text, "%s.%s", token, a->thumbprint);
+	return http01_publish(&a->challenges, o->challenge, token, text, e);
+}
+
+/* Our own listener forgets its answers with the process: they are given to it again. */
+static int
+publish_again(struct acme *a, struct ca_order *o, const json_t *cookie, struct err *e)
+{
+	json_t *token;
+	size_t i;
+
+	json_array_foreach(json_array_at(cookie, "tokens"), i, token)
+	{
+		if (json_is_string(token) && http01_token_valid(json_string_value(token)) &&
+			publish(a, o, json_string_value(token), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Publishes the answer of one authorization and says so to the server (7.5.1). */
 static int
 answer_one(struct acme *a, struct ca_order *o, const json_t *authorization, json_t *cookie,
 	when_t *latest, struct err *e)
 {
 	AUTO(acme_reply) struct acme_reply reply = {0};
-	char url[ACME_URL_MAX], name[NAME_TEXT], text[384];
+	char url[ACME_URL_MAX], name[NAME_TEXT];
 
 	name_of_authorization(authorization, name);
 	json_t *challenge = find_challenge(authorization);
@@ -160,8 +185,7 @@ answer_one(struct acme *a, struct ca_order *o, const json_t *authorization, json
 	if (acme_url(challenge, "url", url, e) < 0)
 		return -1;
 	const char *token = json_text_at(challenge, "token");
-	snprintf(text, sizeof text, "%s.%s", token, a->thumbprint);
-	if (http01_publish(o->challenge, token, text, e) < 0)
+	if (publish(a, o, token, e) < 0)
 		return -1;
 	json_array_append_new(json_object_get(cookie, "tokens"), json_string(token));
 	/* "processing": it was told so before a restart. */
@@ -264,6 +288,8 @@ poll_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress 
 
 	if (acme_url(cookie, "order", url, e) < 0)
 		return drop(o);
+	if (o->challenge->listen && publish_again(a, o, cookie, e) < 0)
+		return -1;
 	if (acme_post(a, url, NULL, &reply, e) < 0) {
 		/* The server forgot it: begin anew. */
 		if (reply.status == 404)
@@ -382,7 +408,7 @@ static const struct stage stages[] = {
 
 /* Takes the published answers of an order away. */
 static void
-withdraw_tokens(const struct ca_order *o, const json_t *cookie)
+withdraw_tokens(struct acme *a, const struct ca_order *o, const json_t *cookie)
 {
 	json_t *token;
 	size_t i;
@@ -390,7 +416,7 @@ withdraw_tokens(const struct ca_order *o, const json_t *cookie)
 	json_array_foreach(json_array_at(cookie, "tokens"), i, token)
 	{
 		if (json_is_string(token) && http01_token_valid(json_string_value(token)))
-			http01_withdraw(o->challenge, json_string_value(token));
+			http01_withdraw(&a->challenges, o->challenge, json_string_value(token));
 	}
 }
 
@@ -441,7 +467,7 @@ acme_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *e)
 	if (o->cookie)
 		(void)!store_cookie(o, cookie, &ignored);
 	else
-		withdraw_tokens(o, cookie);
+		withdraw_tokens(ca, o, cookie);
 	return -1;
 }
 
@@ -451,7 +477,6 @@ acme_settle(void *ca, const struct ca_order *o)
 	AUTO(json_t) json_t *cookie = NULL;
 	struct err ignored;
 
-	(void)ca;
 	if (o->cookie && json_read(o->cookie, strlen(o->cookie), &cookie, &ignored) == 0)
-		withdraw_tokens(o, cookie);
+		withdraw_tokens(ca, o, cookie);
 }

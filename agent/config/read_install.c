@@ -52,6 +52,16 @@ read_mode(struct yaml *y, void *mode_slot, struct err *e)
 	return 0;
 }
 
+static bool
+is_endpoint(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	int64_t port;
+
+	return colon && colon != text && number_parse(colon + 1, 1, 65535, &port) &&
+	       (*text == '[' || strchr(text, ':') == colon);
+}
+
 static int
 read_endpoint(struct yaml *y, void *list_slot, struct err *e)
 {
@@ -60,10 +70,7 @@ read_endpoint(struct yaml *y, void *list_slot, struct err *e)
 
 	if (yaml_text(y, &text, e) < 0)
 		return -1;
-	const char *colon = strrchr(text, ':');
-	int64_t port;
-	if (!colon || colon == text || !number_parse(colon + 1, 1, 65535, &port) ||
-		(*text != '[' && strchr(text, ':') != colon))
+	if (!is_endpoint(text))
 		return yaml_fail(y, e, "'%s' is not HOST:PORT or [ADDRESS]:PORT", text);
 	return list_add(l, text) ? 0 : err_set(e, ERR_FAILED, "no memory for the configuration");
 }
@@ -169,18 +176,35 @@ read_challenge_type(struct yaml *y, void *char_slot, struct err *e)
 	return 0;
 }
 
+static int
+read_listen(struct yaml *y, void *char_slot, struct err *e)
+{
+	char **slot = char_slot;
+
+	if (yaml_text(y, slot, e) < 0)
+		return -1;
+	if (!is_endpoint(*slot))
+		return yaml_fail(y, e, "'%s' is not ADDR:PORT or [ADDRESS]:PORT", *slot);
+	return 0;
+}
+
 #define CHALLENGE(field) offsetof(struct challenge_conf, field)
 
 static const struct yaml_key challenge_keys[] = {
 	{"type", read_challenge_type, CHALLENGE(type), YAML_REQUIRED},
-	{"webroot", read_path, CHALLENGE(webroot), YAML_REQUIRED},
+	{"webroot", read_path, CHALLENGE(webroot), 0},
+	{"listen", read_listen, CHALLENGE(listen), 0},
 };
 
 int
 read_challenge(struct yaml *y, void *certificate, struct err *e)
 {
 	struct certificate_conf *c = certificate;
+	struct challenge_conf *ch = &c->challenge;
 
-	return yaml_mapping(
-		y, "'challenge'", challenge_keys, COUNT(challenge_keys), &c->challenge, e);
+	if (yaml_mapping(y, "'challenge'", challenge_keys, COUNT(challenge_keys), ch, e) < 0)
+		return -1;
+	if ((ch->webroot != NULL) == (ch->listen != NULL))
+		return yaml_fail(y, e, "a challenge has 'webroot' or 'listen', one of the two");
+	return 0;
 }

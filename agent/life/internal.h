@@ -144,16 +144,17 @@ int step_reload(struct life *l, struct work *w, enum outcome *ret, struct err *e
 int step_served(struct life *l, struct work *w, enum outcome *ret, struct err *e);
 int step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e);
 
-/* Makes a version live and puts it on its targets: stage all, switch, activate all, test all. */
-int put_in_place(struct life *l, struct work *w, int64_t version, struct err *e) MUST_USE;
+/* Makes a version live and puts it on its targets: stage all, switch, activate all. */
+int place_version(struct life *l, struct work *w, int64_t version, struct err *e) MUST_USE;
 
 /* Tells every target of it, unless a reload since `w->activated` did already. */
 int reload_all(struct life *l, struct work *w, struct err *e) MUST_USE;
 
 /*
  * Puts the recorded version back after a failure (which is in `e` and stays there, with what
- * became of the roll-back behind it). Always returns -1.
+ * became of the roll-back behind it); `reload` says whether the servers may have taken the new
+ * one. Always returns -1.
  */
-int roll_back(struct life *l, struct work *w, struct err *e);
+int roll_back(struct life *l, struct work *w, bool reload, struct err *e);
 
 #endif

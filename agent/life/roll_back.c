@@ -1,15 +1,22 @@
 /* What worked before is put back; the failure stays the error. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "keystay/state/inventory.h"
 #include "internal.h"
 
-static void
-add_to(struct err *e, const char *text)
+static void PRINTF_LIKE(2, 3)
+add_to(struct err *e, const char *fmt, ...)
 {
 	size_t n = strlen(e->text);
-	snprintf(e->text + n, sizeof e->text - n, "; %s", text);
+	va_list ap;
+
+	n += (size_t)snprintf(e->text + n, sizeof e->text - n, "; ");
+	va_start(ap, fmt);
+	if (n < sizeof e->text)
+		vsnprintf(e->text + n, sizeof e->text - n, fmt, ap);
+	va_end(ap);
 }
 
 /* The first certificate: there is nothing to put back. It stays, and the state says "not served".
@@ -29,11 +36,10 @@ stay(struct life *l, struct work *w, struct certificate_row *row, struct err *e)
 }
 
 int
-roll_back(struct life *l, struct work *w, struct err *e)
+roll_back(struct life *l, struct work *w, bool reload, struct err *e)
 {
 	struct certificate_row row;
 	struct err why;
-	char text[64];
 
 	if (certificate_get(l->db, w->conf->name, &row, &why) < 0) {
 		add_to(e, "and the database cannot be read to roll back");
@@ -45,13 +51,12 @@ roll_back(struct life *l, struct work *w, struct err *e)
 	}
 	text_copy(w->attempt.step, sizeof w->attempt.step, step_word(STEP_INSTALL));
 	w->attempt.deadline = 0;
-	if (put_in_place(l, w, row.live_version, &why) < 0 || reload_all(l, w, &why) < 0) {
-		add_to(e, "the roll-back failed too: ");
-		add_to(e, why.text);
+	if (place_version(l, w, row.live_version, &why) < 0 ||
+		(reload && reload_all(l, w, &why) < 0)) {
+		add_to(e, "the roll-back failed too: %s", why.text);
 		return -1;
 	}
-	snprintf(text, sizeof text, "rolled back to version %lld", (long long)row.live_version);
-	add_to(e, text);
+	add_to(e, "rolled back to version %lld", (long long)row.live_version);
 	(void)!life_journal(
 		l, w->conf->name, "", "rolled-back", w->attempt.step, &why, "%s", e->text);
 	return -1;

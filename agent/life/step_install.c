@@ -117,7 +117,7 @@ write_version(struct life *l, struct work *w, struct err *e)
 }
 
 int
-put_in_place(struct life *l, struct work *w, int64_t version, struct err *e)
+place_version(struct life *l, struct work *w, int64_t version, struct err *e)
 {
 	char folder[4096], live[4096], to[4096];
 
@@ -138,6 +138,12 @@ put_in_place(struct life *l, struct work *w, int64_t version, struct err *e)
 		if (t->ops->activate && t->ops->activate(t, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+test_all(struct life *l, struct work *w, struct err *e)
+{
 	for (size_t i = 0; i < w->conf->installs; i++) {
 		const struct target_conf *t = &w->conf->install[i];
 		if (t->ops->test && t->ops->test(t, l->services, e) < 0)
@@ -153,9 +159,7 @@ step_install(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 	w->attempt.deadline = 0;
 	if (reserve_version(l, w, e) < 0 || write_version(l, w, e) < 0)
 		return -1;
-	if (put_in_place(l, w, w->attempt.version, e) < 0) {
-		/* Nothing was reloaded yet: putting the links back is enough. */
-		return roll_back(l, w, e);
-	}
+	if (place_version(l, w, w->attempt.version, e) < 0 || test_all(l, w, e) < 0)
+		return roll_back(l, w, false, e);
 	return 0;
 }

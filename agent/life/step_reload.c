@@ -51,6 +51,6 @@ step_reload(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
 	*ret = OUTCOME_NEXT;
 	if (reload_all(l, w, e) < 0)
-		return roll_back(l, w, e);
+		return roll_back(l, w, true, e);
 	return 0;
 }

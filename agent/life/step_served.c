@@ -124,5 +124,5 @@ step_served(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 		*ret = OUTCOME_PARK;
 		return 0;
 	}
-	return roll_back(l, w, e);
+	return roll_back(l, w, true, e);
 }

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "identity.h"
+#include "keystay/life/life.h"
+#include "keystay/state/accounts.h"
+#include "keystay/state/db.h"
 #include "keystay/token/admin.h"
 #include "keystay/token/pin.h"
 
@@ -55,6 +59,36 @@ init(struct run *r, const struct token_conf *t, const char *so_source, struct er
 	return 0;
 }
 
+/* Forgets that the PIN was refused; the next command tries it once. */
+static int
+retry_pin(struct run *r, const struct token_conf *t, struct err *e)
+{
+	AUTO(db) struct db *db = NULL;
+
+	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0 ||
+		(db && refusal_clear(db, t->name, e) < 0))
+		return -1;
+	run_say(r, "token '%s': the PIN is tried again by the next command", t->name);
+	return 0;
+}
+
+static int
+main_pin(struct run *r, int argc, char **argv)
+{
+	struct err e;
+
+	if (argc != 3 || !text_same(argv[2], "--retry"))
+		return run_usage(r, &command_token, "pin takes a token and --retry");
+	if (run_need_config(r, &e) < 0)
+		return run_fail(r, &e);
+	const struct token_conf *t = config_token(r->config, argv[1]);
+	if (!t)
+		err_set(&e, ERR_USAGE, "there is no token '%s' in '%s'", argv[1], r->config->path);
+	if (!t || retry_pin(r, t, &e) < 0)
+		return run_fail(r, &e);
+	return EXIT_DONE;
+}
+
 static int
 main_token(struct run *r, int argc, char **argv)
 {
@@ -91,12 +125,15 @@ main_token(struct run *r, int argc, char **argv)
 			return run_fail(r, &e);
 		return EXIT_DONE;
 	}
-	return run_usage(r, &command_token, "list or init?");
+	if (argc >= 1 && text_same(argv[0], "pin"))
+		return main_pin(r, argc, argv);
+	return run_usage(r, &command_token, "list, init or pin?");
 }
 
 const struct command command_token = {
 	.name = "token",
-	.synopsis = "list | init TOKEN --so-pin file:PATH|credential:NAME|prompt",
-	.summary = "show the tokens of the configured modules; initialise a new one",
+	.synopsis = "list | init TOKEN --so-pin file:PATH|credential:NAME|prompt | "
+		    "pin TOKEN --retry",
+	.summary = "show the tokens of the modules; initialise one; try a refused PIN again",
 	.main = main_token,
 };

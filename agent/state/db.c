@@ -2,13 +2,25 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "internal.h"
+
+/* True when the file system has no room left: SQLite may call that an I/O error. */
+static bool
+no_room(const char *path)
+{
+	struct statvfs fs;
+	return statvfs(path, &fs) == 0 && fs.f_bavail < 16;
+}
 
 int
 db_fail(struct db *db, struct err *e, const char *doing)
 {
 	int code = db->sql ? sqlite3_errcode(db->sql) : SQLITE_NOMEM;
+
+	if ((code & 0xff) == SQLITE_IOERR && no_room(db->path))
+		code = SQLITE_FULL;
 
 	err_set(e, ERR_FAILED, "the database '%s': %s: %s", db->path, doing,
 		db->sql ? sqlite3_errmsg(db->sql) : "no memory");
