@@ -17,6 +17,27 @@
 static const char *const passed_on[] = {"SOFTHSM2_CONF", "OPENSSL_CONF", "TPM2_PKCS11_STORE",
 	"TPM2_PKCS11_TCTI", "KEYSTAY_GUARD", "NOTIFY_SOCKET", "TZ"};
 
+static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/* The program's file by our own path: under cron or a unit the process's PATH is a short one. */
+static int
+find_program(const char *name, char path[4200], struct err *e)
+{
+	const char *p = search_path;
+
+	if (strchr(name, '/'))
+		return text_copy(path, 4200, name), 0;
+	while (*p) {
+		size_t len = strcspn(p, ":");
+		snprintf(path, 4200, "%.*s/%s", (int)len, p, name);
+		if (access(path, X_OK) == 0)
+			return 0;
+		p += len + (p[len] == ':');
+	}
+	err_set(e, ERR_CONFIG, "cannot run '%s': it is not in %s", name, search_path);
+	return err_hint(e, "install it, or name the right program in the configuration");
+}
+
 static int64_t
 now_ms(void)
 {
@@ -30,8 +51,8 @@ build_environment(struct list *env)
 {
 	char line[4200];
 
-	if (!list_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") ||
-		!list_add(env, "LANG=C.UTF-8"))
+	snprintf(line, sizeof line, "PATH=%s", search_path);
+	if (!list_add(env, line) || !list_add(env, "LANG=C.UTF-8"))
 		return -1;
 	for (size_t i = 0; i < COUNT(passed_on); i++) {
 		const char *value = getenv(passed_on[i]);
@@ -51,8 +72,11 @@ start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
 	AUTO(list) struct list env = {0};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
+	char path[4200];
 	sigset_t none;
 
+	if (find_program(c->argv[0], path, e) < 0)
+		return -1;
 	if (build_environment(&env) < 0)
 		return err_set(e, ERR_FAILED, "no memory to run '%s'", c->argv[0]);
 	sigemptyset(&none);
@@ -64,7 +88,7 @@ start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-	int rc = posix_spawnp(ret_pid, c->argv[0], &files, &attr, c->argv, env.item);
+	int rc = posix_spawn(ret_pid, path, &files, &attr, c->argv, env.item);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	if (rc == 0)

@@ -6,8 +6,7 @@
 #include "keystay/state/inventory.h"
 #include "internal.h"
 
-static void PRINTF_LIKE(2, 3)
-add_to(struct err *e, const char *fmt, ...)
+static void PRINTF_LIKE(2, 3) add_to(struct err *e, const char *fmt, ...)
 {
 	size_t n = strlen(e->text);
 	va_list ap;

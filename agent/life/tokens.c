@@ -158,7 +158,7 @@ make_key(struct token *t, const struct key_row *row, struct key_facts *facts, EV
 	if (!key_type_of(row->type, &type))
 		return err_set(
 			e, ERR_FAILED, "the database names an unknown type of key '%s'", row->type);
-	if (facts->presence == KEY_HALF && key_remove_half(t, &name, e) < 0)
+	if (facts->presence != KEY_ABSENT && key_discard(t, &name, e) < 0)
 		return -1;
 	if (key_make(t, &name, type, e) < 0 || key_find(t, &name, facts, ret_public, e) < 0)
 		return -1;
@@ -179,8 +179,19 @@ life_key_ensure(struct life *l, struct key_row *row, EVP_PKEY **ret_public, stru
 	if (life_token(l, row->token, &t, e) < 0 || key_find(t, &name, &facts, &public, e) < 0)
 		return -1;
 	if (text_same(row->state, KEY_RESERVED)) {
-		if (facts.presence != KEY_WHOLE && make_key(t, row, &facts, &public, e) < 0)
-			return -1;
+		/*
+		 * Found from before a crash: the token may have got no further than the names of
+		 * the objects. What it sets with the value (CKA_LOCAL and the rest) tells.
+		 */
+		struct err unfinished;
+		bool whole = facts.presence == KEY_WHOLE && facts.local &&
+			     key_judge(&facts, &name, &unfinished) == 0;
+		if (!whole) {
+			EVP_PKEY_free(public);
+			public = NULL;
+			if (make_key(t, row, &facts, &public, e) < 0)
+				return -1;
+		}
 		if (key_judge(&facts, &name, e) < 0 || key_uri(t, &name, row->uri, e) < 0 ||
 			store_made(l, row, &facts, e) < 0) {
 			EVP_PKEY_free(public);

@@ -211,8 +211,13 @@ key_find(struct token *t, const struct key_name *name, struct key_facts *ret, EV
 		return 0;
 	}
 	EVP_PKEY *public = NULL;
-	if (public_key_read(t, public_handle[0], &public, e) < 0)
-		return err_in(e, "token '%s': key '%s'", t->conf->name, name->label);
+	struct err why;
+	if (public_key_read(t, public_handle[0], &public, &why) < 0) {
+		log_debug("token '%s': key '%s': %s", t->conf->name, name->label, why.text);
+		facts.presence = KEY_HALF;
+		*ret = facts;
+		return 0;
+	}
 	CK_OBJECT_HANDLE h = private_handle[0];
 	facts.sensitive = attribute_true(t, h, CKA_SENSITIVE);
 	facts.always_sensitive = attribute_true(t, h, CKA_ALWAYS_SENSITIVE);
@@ -265,19 +270,16 @@ key_judge(const struct key_facts *f, const struct key_name *name, struct err *e)
 }
 
 int
-key_remove_half(struct token *t, const struct key_name *name, struct err *e)
+key_discard(struct token *t, const struct key_name *name, struct err *e)
 {
 	static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
-	CK_OBJECT_HANDLE handle[2];
-	int found[2];
+	CK_OBJECT_HANDLE handle;
 
-	for (size_t i = 0; i < 2; i++)
-		if ((found[i] = find_objects(t, classes[i], name, handle + i, 1, e)) < 0)
+	for (size_t i = 0; i < COUNT(classes); i++) {
+		int found = find_objects(t, classes[i], name, &handle, 1, e);
+		if (found < 0)
 			return -1;
-	if (found[0] && found[1])
-		BUG("a whole key was to be removed as a half one");
-	for (size_t i = 0; i < 2; i++) {
-		CK_RV rv = found[i] ? t->f->C_DestroyObject(t->session, handle[i]) : CKR_OK;
+		CK_RV rv = found ? t->f->C_DestroyObject(t->session, handle) : CKR_OK;
 		if (rv != CKR_OK)
 			return rv_fail(rv, e, "token '%s': cannot remove the half-made key '%s'",
 				t->conf->name, name->label);

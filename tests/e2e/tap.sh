@@ -75,9 +75,11 @@ live_fingerprint() {
 	openssl x509 -in "$LAB/state/live/$1/cert.pem" -noout -fingerprint -sha256
 }
 
-# Private keys on a token, as pkcs11 objects that the module shows (ids in hex, sorted).
+# Private keys on a token, as the module itself shows them (ids in hex, sorted). An object without
+# an id is no key: SoftHSM writes the defaults of an object before its id and value, and a process
+# killed between the two leaves it like that.
 token_ids() {
-	"$BIN/tools/token-ids" "$SOFTHSM_MODULE" "$1" "$LAB/$2.pin" | sort
+	"$BIN/tools/token-ids" "$SOFTHSM_MODULE" "$1" "$LAB/$2.pin" | grep . | sort
 }
 
 # The ids that the database knows for a token (sorted), of keys that were or may have been made.

@@ -9,7 +9,8 @@
 #include "keystay/base/err.h"
 
 struct child {
-	char *const *argv;  /* argv[0] is looked up in PATH; NULL-terminated; borrowed */
+	char *const
+		*argv; /* argv[0] is looked up in the system's folders; NULL-terminated; borrowed */
 	int time_limit_ms;  /* then it and its group are killed */
 	struct buf *output; /* its stdout and stderr, cut at the ceiling; may be NULL */
 };

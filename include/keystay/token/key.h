@@ -34,11 +34,11 @@ struct key_name {
 
 enum key_presence {
 	KEY_ABSENT, /* neither object */
-	KEY_HALF,   /* a private or a public object alone: making it was cut short */
+	KEY_HALF,   /* an object is missing, or has no value yet: making it was cut short */
 	KEY_WHOLE
 };
 
-/* What the token says of a key. `known_*` is false where the module does not have the attribute. */
+/* What the token says of a key; an attribute that the module does not have is false. */
 struct key_facts {
 	enum key_presence presence;
 	enum key_type type;
@@ -57,7 +57,7 @@ int key_make(
 
 /*
  * Looks for a key by label and id and reads it back. *ret is filled even for KEY_ABSENT. ERR_TOKEN
- * for two private objects of that name, or a public key that cannot be read.
+ * for two private objects of that name.
  * `ret_public` (may be NULL) gets the public key, built outside the token from its raw value, when
  * the key is whole; the caller frees it.
  */
@@ -67,8 +67,11 @@ int key_find(struct token *t, const struct key_name *name, struct key_facts *ret
 /* ERR_POLICY when the facts show a key that could leave the token or do more than sign. */
 int key_judge(const struct key_facts *facts, const struct key_name *name, struct err *e) MUST_USE;
 
-/* Removes what is left of a key whose making was cut short; refuses a whole one (a BUG). */
-int key_remove_half(struct token *t, const struct key_name *name, struct err *e) MUST_USE;
+/*
+ * Removes what there is of a key whose making was cut short. Only for a key that the database
+ * holds as reserved: nothing was ever signed with it, and no certificate knows it.
+ */
+int key_discard(struct token *t, const struct key_name *name, struct err *e) MUST_USE;
 
 /*
  * The key for signing, by the token's road. Its public half is compared with `public_hash`

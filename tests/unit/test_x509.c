@@ -1,0 +1,744 @@
+/* Names, requests and chains: what a token signed and what an authority gave, judged. */
+#include "support/unit.h"
+
+#include <openssl/pem.h>
+
+#include "keystay/x509/chain.h"
+#include "keystay/x509/csr.h"
+#include "keystay/x509/names.h"
+#include "keystay/x509/ossl.h"
+
+#define NOW ((when_t)1790000000)
+
+static EVP_PKEY *root_key, *inter_key, *our_key, *other_key;
+static X509 *root, *inter;
+
+struct spec {
+	const char *subject;
+	EVP_PKEY *key;
+	X509 *issuer; /* NULL = itself */
+	EVP_PKEY *issuer_key;
+	const char *names; /* subjectAltName; NULL = none */
+	const char *constraints;
+	const char *usage;
+	const char *purpose; /* extendedKeyUsage */
+	when_t from, until;  /* 0 = a month on either side of NOW */
+};
+
+static void
+extend(X509 *x, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+
+	if (!value)
+		return;
+	X509V3_set_ctx_nodb(&ctx);
+	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(ext);
+	assert_int_equal(X509_add_ext(x, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
+static X509 *
+make(const struct spec *s)
+{
+	static long serial = 0x1000;
+	X509 *x = X509_new();
+	X509_NAME *name = X509_NAME_new();
+
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
+	X509_NAME_add_entry_by_txt(
+		name, "CN", MBSTRING_UTF8, (const unsigned char *)s->subject, -1, -1, 0);
+	X509_set_subject_name(x, name);
+	X509_set_issuer_name(x, s->issuer ? X509_get_subject_name(s->issuer) : name);
+	X509_NAME_free(name);
+	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(s->from ? s->from : NOW - 30 * DAY));
+	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(s->until ? s->until : NOW + 30 * DAY));
+	X509_set_pubkey(x, s->key);
+	extend(x, NID_subject_alt_name, s->names);
+	extend(x, NID_basic_constraints, s->constraints);
+	extend(x, NID_key_usage, s->usage);
+	extend(x, NID_ext_key_usage, s->purpose);
+	assert_true(X509_sign(x, s->issuer_key ? s->issuer_key : s->key, EVP_sha256()) > 0);
+	return x;
+}
+
+/* What an authority gives when all is well. */
+static struct spec
+leaf_spec(void)
+{
+	return (struct spec){.subject = "a leaf",
+		.key = our_key,
+		.issuer = inter,
+		.issuer_key = inter_key,
+		.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1",
+		.constraints = "critical,CA:FALSE",
+		.usage = "critical,digitalSignature",
+		.purpose = "serverAuth,clientAuth"};
+}
+
+/* The PEM of certificates, NULL behind the last; the caller frees. */
+static char *
+pem_of(X509 *const *certificates)
+{
+	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
+	char *data;
+
+	for (; *certificates; certificates++)
+		assert_int_equal(PEM_write_bio_X509(bio, *certificates), 1);
+	long len = BIO_get_mem_data(bio, &data);
+	return strndup(data, (size_t)len);
+}
+
+static struct chain *
+chain_of(X509 *a, X509 *b, X509 *c)
+{
+	X509 *const all[] = {a, b, c, NULL};
+	AUTO(char) char *pem = pem_of(all);
+	struct chain *chain = NULL;
+
+	assert_ok(chain_parse(pem, strlen(pem), &chain, UNIT_ERR));
+	return chain;
+}
+
+static void
+our_names(struct list *names)
+{
+	list_add(names, "a.example");
+	list_add(names, "*.b.example");
+	list_add(names, "192.0.2.7");
+	list_add(names, "2001:db8::1");
+}
+
+/* Judges a leaf of that kind below the intermediate. */
+static int
+judge(const struct spec *s)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(X509) X509 *leaf = make(s);
+	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
+	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	bool anchored = true;
+
+	our_names(&names);
+	int rc = chain_judge(c, &wish, &anchored, UNIT_ERR);
+	/* Untouched when it is refused; no anchors, no anchor found. */
+	assert_int_equal(anchored, rc < 0);
+	return rc;
+}
+
+static void
+a_leaf_that_is_not_what_was_asked_for_is_refused(void **state)
+{
+	struct spec s;
+
+	(void)state;
+#define REFUSED(change, words) \
+	s = leaf_spec();       \
+	change;                \
+	assert_refused(judge(&s), ERR_AUTHORITY, words)
+	REFUSED(s.key = other_key, "is for another key than ours");
+	REFUSED(s.names = "DNS:a.example,IP:192.0.2.7,IP:2001:db8::1",
+		"lacks the name '*.b.example'");
+	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:2001:db8::1",
+		"lacks the name '192.0.2.7'");
+	/* An address as a DNS name is no address. */
+	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,DNS:192.0.2.7,IP:2001:db8::1",
+		"no list of DNS names and addresses");
+	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1,DNS:evil."
+			  "example",
+		"a name that was not asked for: 'evil.example'");
+	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1,email:a@b.c",
+		"no list of DNS names and addresses");
+	REFUSED(s.names = NULL, "no list of DNS names and addresses");
+	REFUSED(s.until = NOW, "expired at 2026-09-21T14:13:20Z");
+	REFUSED(s.until = NOW - 1, "expired at");
+	REFUSED(s.from = NOW + 301, "is not valid before 2026-09-21T14:18:21Z");
+	assert_non_null(strstr(unit_err.hint, "clock"));
+	REFUSED((s.from = NOW + 200, s.until = NOW + 100), "ends before it begins");
+	REFUSED((s.constraints = "critical,CA:TRUE", s.usage = "critical,keyCertSign"),
+		"is a CA's");
+	REFUSED(s.purpose = "clientAuth", "not for TLS servers");
+	REFUSED(s.purpose = "codeSigning,emailProtection", "not for TLS servers");
+	REFUSED(s.usage = "critical,cRLSign", "not for TLS servers");
+	/* Signed by another key under the intermediate's name. */
+	REFUSED(s.issuer_key = other_key, "certificate 1 of the chain is not signed by the next");
+	REFUSED((s.issuer = root, s.issuer_key = root_key),
+		"certificate 1 of the chain is not signed by the next one");
+}
+
+static void
+a_leaf_that_is_as_asked_for_is_accepted_at_the_edges_too(void **state)
+{
+	struct spec s = leaf_spec();
+
+	(void)state;
+	assert_ok(judge(&s));
+	s.until = NOW + 1;
+	assert_ok(judge(&s));
+	s = leaf_spec();
+	s.from = NOW + 300;
+	assert_ok(judge(&s));
+	s = leaf_spec();
+	s.names =
+		"IP:2001:DB8:0:0:0:0:0:1,DNS:A.Example,IP:192.0.2.7,DNS:*.B.example,DNS:a.example";
+	assert_ok(judge(&s));
+	s = leaf_spec();
+	s.purpose = NULL;
+	s.usage = NULL;
+	s.constraints = NULL;
+	assert_ok(judge(&s));
+}
+
+static void
+a_chain_must_lead_from_one_to_the_next(void **state)
+{
+	AUTO(list) struct list names = {0};
+	struct spec s = leaf_spec(), no_ca = leaf_spec();
+	AUTO(X509) X509 *leaf = make(&s);
+	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	bool anchored;
+
+	(void)state;
+	our_names(&names);
+	AUTO(chain) struct chain *whole = chain_of(leaf, inter, root);
+	assert_ok(chain_judge(whole, &wish, &anchored, UNIT_ERR));
+	assert_false(anchored);
+	AUTO(chain) struct chain *alone = chain_of(leaf, NULL, NULL);
+	assert_ok(chain_judge(alone, &wish, &anchored, UNIT_ERR));
+	AUTO(chain) struct chain *gap = chain_of(leaf, root, NULL);
+	assert_refused(chain_judge(gap, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"certificate 1 of the chain is not signed by the next one");
+	AUTO(chain) struct chain *twice = chain_of(leaf, inter, inter);
+	assert_refused(chain_judge(twice, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"certificate 2 of the chain is not signed by the next one");
+	AUTO(chain) struct chain *reversed = chain_of(inter, leaf, NULL);
+	assert_refused(chain_judge(reversed, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"is for another key than ours");
+	/* The name and the key of the intermediate, but it may not issue. */
+	no_ca = (struct spec){.subject = "an intermediate",
+		.key = inter_key,
+		.issuer = root,
+		.issuer_key = root_key,
+		.constraints = "critical,CA:FALSE"};
+	AUTO(X509) X509 *weak = make(&no_ca);
+	AUTO(chain) struct chain *below_no_ca = chain_of(leaf, weak, root);
+	assert_refused(chain_judge(below_no_ca, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"certificate 2 of the chain is no CA");
+}
+
+static void
+a_chain_must_end_at_the_anchors_where_there_are_some(void **state)
+{
+	AUTO(list) struct list names = {0};
+	struct spec s = leaf_spec();
+	AUTO(X509) X509 *leaf = make(&s);
+	struct spec foreign = {.subject = "the root",
+		.key = other_key,
+		.constraints = "critical,CA:TRUE",
+		.usage = "critical,keyCertSign"};
+	AUTO(X509) X509 *foreign_root = make(&foreign);
+	X509 *const root_alone[] = {root, NULL}, *const inter_alone[] = {inter, NULL},
+		    *const foreign_alone[] = {foreign_root, NULL};
+	AUTO(char) char *root_pem = pem_of(root_alone);
+	AUTO(char) char *inter_pem = pem_of(inter_alone);
+	AUTO(char) char *foreign_pem = pem_of(foreign_alone);
+	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
+	AUTO(chain) struct chain *alone = chain_of(leaf, NULL, NULL);
+	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	bool anchored = false;
+
+	(void)state;
+	our_names(&names);
+	wish.anchors = unit_file("foreign.pem", foreign_pem);
+	assert_refused(chain_judge(c, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"the chain does not end at '");
+	wish.anchors = unit_file("root.pem", root_pem);
+	assert_refused(chain_judge(alone, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"the chain does not end at '");
+	const char *empty = unit_file("empty.pem", "");
+	wish.anchors = empty;
+	assert_refused(chain_judge(c, &wish, &anchored, UNIT_ERR), ERR_CONFIG,
+		"cannot read the anchors in '");
+	assert_non_null(strstr(unit_err.hint, "issuer"));
+	wish.anchors = "/nonexistent/anchors.pem";
+	assert_refused(chain_judge(c, &wish, &anchored, UNIT_ERR), ERR_CONFIG,
+		"cannot read the anchors in '/nonexistent/anchors.pem'");
+	assert_false(anchored);
+	wish.anchors = unit_file("root.pem", root_pem);
+	assert_ok(chain_judge(c, &wish, &anchored, UNIT_ERR));
+	assert_true(anchored);
+	/* An intermediate may be the anchor. */
+	anchored = false;
+	wish.anchors = unit_file("inter.pem", inter_pem);
+	assert_ok(chain_judge(c, &wish, &anchored, UNIT_ERR));
+	assert_true(anchored);
+	/* An anchor is valid or it is none. */
+	wish.now = NOW + 20 * DAY;
+	assert_refused(chain_judge(c, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
+		"certificate has expired");
+}
+
+static int
+parse(const char *text, size_t len)
+{
+	struct chain *c = NULL;
+	int rc = chain_parse(text, len, &c, UNIT_ERR);
+	if (rc < 0)
+		assert_null(c);
+	chain_free(c);
+	return rc;
+}
+
+static void
+text_that_is_no_chain_is_refused(void **state)
+{
+	X509 *const one[] = {inter, NULL};
+	AUTO(char) char *pem = pem_of(one);
+	AUTO(char) char *text = NULL;
+	AUTO(char) char *many = calloc(1, 64 * 1024);
+	size_t len = strlen(pem);
+
+	(void)state;
+	assert_refused(parse("", 0), ERR_AUTHORITY, "the chain is empty");
+	assert_refused(parse(" \r\n\n", 4), ERR_AUTHORITY, "the chain is empty");
+	assert_refused(parse("<html><body>502</body></html>", 29), ERR_AUTHORITY,
+		"something that is no PEM certificate");
+	assert_refused(parse("-----BEGIN CERT", 15), ERR_AUTHORITY, "no PEM certificate");
+	for (size_t cut = 1; cut < 30; cut++)
+		assert_refused(parse(pem, len - cut - 1), ERR_AUTHORITY, "the chain is cut short");
+	for (size_t cut = 0; cut < len - 1; cut += 7)
+		assert_int_equal(parse(pem, cut), -1);
+	assert_true(asprintf(&text, "%sjunk", pem) > 0);
+	assert_refused(parse(text, len + 4), ERR_AUTHORITY, "no PEM certificate");
+	/* Without the junk, which no length counts, it is a chain. */
+	assert_ok(parse(text, len));
+	text[len / 2] = '!';
+	assert_refused(
+		parse(text, len), ERR_AUTHORITY, "certificate 1 of the chain cannot be read");
+	static const char wrong[] = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n"
+				    "-----END CERTIFICATE-----\n";
+	assert_refused(parse(wrong, strlen(wrong)), ERR_AUTHORITY,
+		"certificate 1 of the chain cannot be read");
+	static const char key[] =
+		"-----BEGIN PRIVATE KEY-----\nMAMCAQE=\n-----END PRIVATE KEY-----\n";
+	assert_refused(parse(key, strlen(key)), ERR_AUTHORITY, "no PEM certificate");
+	static const char header[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\n"
+				     "MAMCAQE=\n-----END CERTIFICATE-----\n";
+	assert_refused(parse(header, strlen(header)), ERR_AUTHORITY, "cannot be read");
+	for (size_t i = 0; i < CHAIN_COUNT_MAX; i++)
+		memcpy(many + i * len, pem, len);
+	assert_ok(parse(many, CHAIN_COUNT_MAX * len));
+	memcpy(many + CHAIN_COUNT_MAX * len, pem, len);
+	assert_refused(parse(many, (CHAIN_COUNT_MAX + 1) * len), ERR_AUTHORITY,
+		"holds more than 10 certificates");
+}
+
+static void
+a_chain_larger_than_its_ceiling_is_refused(void **state)
+{
+	AUTO(char) char *much = malloc(CHAIN_MAX + 1);
+
+	(void)state;
+	memset(much, '\n', CHAIN_MAX + 1);
+	assert_refused(parse(much, CHAIN_MAX + 1), ERR_AUTHORITY, "larger than 262144 bytes");
+	assert_refused(parse(much, CHAIN_MAX), ERR_AUTHORITY, "the chain is empty");
+}
+
+static void
+the_facts_of_a_leaf_and_the_parts_of_a_chain_are_given(void **state)
+{
+	struct spec s = leaf_spec();
+	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(chain) struct chain *c = chain_of(leaf, inter, root);
+	X509 *const one[] = {leaf, NULL}, *const rest[] = {inter, root, NULL};
+	AUTO(char) char *leaf_pem = pem_of(one);
+	AUTO(char) char *rest_pem = pem_of(rest);
+	AUTO(char) char *first = NULL;
+	AUTO(char) char *behind = NULL;
+	AUTO(char) char *none = NULL;
+	struct leaf_facts f;
+	unsigned char digest[32], *der = NULL;
+	char hex[65];
+
+	(void)state;
+	assert_int_equal(chain_count(c), 3);
+	assert_int_equal(X509_cmp(chain_leaf(c), leaf), 0);
+	assert_ok(chain_leaf_facts(c, &f, UNIT_ERR));
+	assert_int_equal(f.not_before, NOW - 30 * DAY);
+	assert_int_equal(f.not_after, NOW + 30 * DAY);
+	assert_true(text_starts(f.serial, "10"));
+	assert_int_equal(strlen(f.serial), 4);
+	assert_string_equal(f.issuer, "CN = an intermediate");
+	assert_int_equal(X509_digest(leaf, EVP_sha256(), digest, NULL), 1);
+	assert_string_equal(f.fingerprint, hex_encode(digest, 32, hex));
+	int len = i2d_PUBKEY(our_key, &der);
+	assert_int_equal(EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL), 1);
+	OPENSSL_free(der);
+	assert_string_equal(f.public_hash, hex_encode(digest, 32, hex));
+	assert_ok(chain_pem(c, 0, 1, &first, UNIT_ERR));
+	assert_string_equal(first, leaf_pem);
+	assert_ok(chain_pem(c, 1, 99, &behind, UNIT_ERR));
+	assert_string_equal(behind, rest_pem);
+	assert_ok(chain_pem(c, 3, 99, &none, UNIT_ERR));
+	assert_string_equal(none, "");
+}
+
+static void
+a_hostile_issuer_is_shown_without_control_characters(void **state)
+{
+	struct spec s = leaf_spec();
+	static const struct spec hostile = {.subject = "evil\033[2J\nroot"};
+	struct spec ca = hostile;
+	struct leaf_facts f;
+
+	(void)state;
+	ca.key = other_key;
+	AUTO(X509) X509 *issuer = make(&ca);
+	s.issuer = issuer;
+	s.issuer_key = other_key;
+	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(chain) struct chain *c = chain_of(leaf, NULL, NULL);
+	assert_ok(chain_leaf_facts(c, &f, UNIT_ERR));
+	for (const char *p = f.issuer; *p; p++)
+		assert_true((unsigned char)*p >= 0x20);
+	assert_non_null(strstr(f.issuer, "root"));
+}
+
+/* A request of a key in software for our names. */
+static void
+request(EVP_PKEY *key, const struct list *names, struct buf *der)
+{
+	struct subject subject = {.organization = (char *)"Example Council"};
+	assert_ok(csr_make(NULL, key, key, &subject, names, der, UNIT_ERR));
+}
+
+static void
+a_request_for_another_key_or_other_names_is_refused(void **state)
+{
+	AUTO(list) struct list names = {0}, fewer = {0}, more = {0}, other = {0};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+
+	(void)state;
+	our_names(&names);
+	our_names(&more);
+	our_names(&other);
+	list_add(&fewer, "a.example");
+	list_add(&more, "c.example");
+	free(other.item[0]);
+	other.item[0] = strdup("c.example");
+	request(our_key, &names, &der);
+	assert_ok(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR));
+	assert_refused(csr_judge(der.text, der.len, other_key, &names, UNIT_ERR), ERR_TOKEN,
+		"the request is for another key");
+	assert_refused(csr_judge(der.text, der.len, our_key, &fewer, UNIT_ERR), ERR_TOKEN,
+		"the request is for other names");
+	assert_refused(csr_judge(der.text, der.len, our_key, &more, UNIT_ERR), ERR_TOKEN,
+		"the request is for other names");
+	assert_refused(csr_judge(der.text, der.len, our_key, &other, UNIT_ERR), ERR_TOKEN,
+		"the request is for other names");
+	assert_true(csr_has_names(der.text, der.len, &names));
+	assert_false(csr_has_names(der.text, der.len, &fewer));
+	assert_false(csr_has_names(der.text, der.len / 2, &names));
+	assert_false(csr_has_names("", 0, &names));
+}
+
+static void
+a_request_with_a_tampered_signature_or_text_is_refused(void **state)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+
+	(void)state;
+	our_names(&names);
+	request(our_key, &names, &der);
+	der.text[der.len - 1] ^= 1;
+	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+		"the signature of the request does not verify");
+	assert_non_null(strstr(unit_err.hint, "was not sent"));
+	der.text[der.len - 1] ^= 1;
+	char *field = memmem(der.text, der.len, "Example Council", 15);
+	assert_non_null(field);
+	field[0] = 'e';
+	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+		"does not verify");
+	field[0] = 'E';
+	assert_ok(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR));
+	/* No flipped byte gets through. */
+	for (size_t i = 0; i < der.len; i++) {
+		der.text[i] ^= 0x20;
+		assert_int_equal(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), -1);
+		der.text[i] ^= 0x20;
+	}
+}
+
+static void
+a_request_that_is_cut_or_has_a_rest_is_refused(void **state)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+
+	(void)state;
+	our_names(&names);
+	request(our_key, &names, &der);
+	for (size_t len = 0; len < der.len; len += 13)
+		assert_refused(csr_judge(der.text, len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+			"not one DER structure");
+	buf_add(&der, "\0", 1);
+	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+		"not one DER structure");
+}
+
+/* Judges a request for a.example that asks for these extensions. */
+static int
+judge_extensions(const char *san, const char *usage)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(X509_REQ) X509_REQ *req = X509_REQ_new();
+	STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
+	unsigned char *der = NULL;
+
+	list_add(&names, "a.example");
+	X509_REQ_set_pubkey(req, our_key);
+	if (san)
+		sk_X509_EXTENSION_push(
+			extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
+	if (usage)
+		sk_X509_EXTENSION_push(
+			extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage, usage));
+	if (san || usage)
+		assert_int_equal(X509_REQ_add_extensions(req, extensions), 1);
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	assert_true(X509_REQ_sign(req, our_key, EVP_sha256()) > 0);
+	int len = i2d_X509_REQ(req, &der);
+	int rc = csr_judge(der, (size_t)len, our_key, &names, UNIT_ERR);
+	OPENSSL_free(der);
+	return rc;
+}
+
+static void
+a_request_that_asks_for_more_than_names_is_refused(void **state)
+{
+	(void)state;
+	assert_ok(judge_extensions("DNS:a.example", NULL));
+	assert_ok(judge_extensions("DNS:A.EXAMPLE", NULL));
+	assert_refused(judge_extensions("DNS:a.example", "keyCertSign"), ERR_TOKEN, "other names");
+	assert_refused(judge_extensions(NULL, "digitalSignature"), ERR_TOKEN, "other names");
+	assert_refused(judge_extensions(NULL, NULL), ERR_TOKEN, "other names");
+	assert_refused(
+		judge_extensions("DNS:a.example,email:a@b.c", NULL), ERR_TOKEN, "other names");
+	assert_refused(judge_extensions("DNS:a.example,URI:https://a.example/", NULL), ERR_TOKEN,
+		"other names");
+}
+
+static void
+a_request_has_its_subject_and_fits_its_ceiling(void **state)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(buf) struct buf der = BUF(CSR_MAX), small = BUF(100);
+	AUTO(char) char *pem = NULL;
+	struct subject subject = {.organization = (char *)"Example Council",
+		.unit = (char *)"Web",
+		.locality = (char *)"K\xc3\xb6ln",
+		.state = (char *)"NRW",
+		.country = (char *)"DE"};
+	struct subject wrong = {.country = (char *)"DEU"};
+
+	(void)state;
+	our_names(&names);
+	assert_refused(csr_make(NULL, our_key, our_key, &wrong, &names, &der, UNIT_ERR), ERR_CONFIG,
+		"a field of 'subject:' does not fit");
+	/* A key that signs for another one is caught before anything is sent. */
+	assert_refused(csr_make(NULL, other_key, our_key, &subject, &names, &der, UNIT_ERR),
+		ERR_TOKEN, "does not verify");
+	assert_int_equal(der.len, 0);
+	assert_refused(csr_make(NULL, our_key, our_key, &subject, &names, &small, UNIT_ERR),
+		ERR_CONFIG, "larger than 100 bytes");
+	assert_ok(csr_make(NULL, our_key, our_key, &subject, &names, &der, UNIT_ERR));
+	const unsigned char *p = (const unsigned char *)der.text;
+	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)der.len);
+	assert_non_null(req);
+	X509_NAME *name = X509_REQ_get_subject_name(req);
+	assert_int_equal(X509_NAME_entry_count(name), 5);
+	assert_int_equal(X509_NAME_get_index_by_NID(name, NID_commonName, -1), -1);
+	assert_ok(csr_pem(der.text, der.len, &pem, UNIT_ERR));
+	assert_true(text_starts(pem, "-----BEGIN CERTIFICATE REQUEST-----\n"));
+}
+
+static void
+names_are_normalised_or_refused(void **state)
+{
+#define L63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz01234567890"
+	static const struct {
+		const char *text;
+		const char *wanted; /* NULL = refused */
+		const char *words;
+	} rows[] = {
+		{"", NULL, "its length is not 1 to 253"},
+		{".", NULL, "its length is not 1 to 253"},
+		{"..", NULL, "a label is empty"},
+		{"a..b", NULL, "a label is empty"},
+		{".a.b", NULL, "a label is empty"},
+		{"a.b..", NULL, "a label is empty"},
+		{"-a.example", NULL, "letters, digits"},
+		{"a-.example", NULL, "ends with '-'"},
+		{"a.example-", NULL, "ends with '-'"},
+		{"a_b.example", NULL, "letters, digits"},
+		{"a b.example", NULL, "letters, digits"},
+		{" a.example", NULL, "letters, digits"},
+		{"a.example\n", NULL, "letters, digits"},
+		{"a.example:443", NULL, "letters, digits"},
+		{"https://a.example/", NULL, "letters, digits"},
+		{"a@b.example", NULL, "letters, digits"},
+		{"b\xc3\xbc"
+		 "cher.example",
+			NULL, "it is not ASCII"},
+		{"*", NULL, "letters, digits"},
+		{"*.", NULL, "letters, digits"},
+		{"*.example", NULL, "a wildcard needs two labels"},
+		{"**.a.example", NULL, "letters, digits"},
+		{"*a.b.example", NULL, "letters, digits"},
+		{"a*.b.example", NULL, "letters, digits"},
+		{"a.*.example", NULL, "letters, digits"},
+		{"*.*.example", NULL, "letters, digits"},
+		{"*.192.0.2.7", NULL, "its last label is a number"},
+		{"192.0.2.256", NULL, "its last label is a number"},
+		{"192.0.2", NULL, "its last label is a number"},
+		{"1234567890", NULL, "its last label is a number"},
+		{"a.123", NULL, "its last label is a number"},
+		{"fe80::1%eth0", NULL, "letters, digits"},
+		{"[2001:db8::1]", NULL, "letters, digits"},
+		{"2001:db8:::1", NULL, "letters, digits"},
+		{L63 "x.example", NULL, "longer than 63"},
+		{L63 "." L63 "." L63 "." L63, NULL, "253"},
+		{"a.example", "a.example", NULL},
+		{"A.eXaMPLE", "a.example", NULL},
+		{"a.example.", "a.example", NULL},
+		{"*.A.example", "*.a.example", NULL},
+		{"localhost", "localhost", NULL},
+		{"1.a", "1.a", NULL},
+		{"123.456x", "123.456x", NULL},
+		{"a--b.example", "a--b.example", NULL},
+		{"xn--bcher-kva.example", "xn--bcher-kva.example", NULL},
+		{L63 ".example", L63 ".example", NULL},
+		{"192.0.2.7", "192.0.2.7", NULL},
+		{"2001:DB8:0:0:0:0:0:1", "2001:db8::1", NULL},
+		{"2001:db8:0:1:0:0:0:1", "2001:db8:0:1::1", NULL},
+		{"::", "::", NULL},
+		{"::ffff:192.0.2.7", "::ffff:192.0.2.7", NULL},
+	};
+	char name[NAME_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		strncpy(name, "left alone", sizeof name);
+		int rc = name_normal(rows[i].text, name, UNIT_ERR);
+		if ((rc == 0) != (rows[i].wanted != NULL))
+			fail_msg("'%s' gives %d", rows[i].text, rc);
+		if (rc < 0)
+			assert_refused(rc, ERR_CONFIG, rows[i].words);
+		assert_string_equal(name, rc < 0 ? "left alone" : rows[i].wanted);
+	}
+	assert_int_equal(name_normal("b\xc3\xbc"
+				     "cher.example",
+				 name, UNIT_ERR),
+		-1);
+	assert_non_null(strstr(unit_err.hint, "xn--"));
+	/* 253 characters are a name, with a dot behind them too. */
+	char longest[256];
+	memset(longest, 'a', sizeof longest);
+	for (size_t i = 63; i < 253; i += 64)
+		longest[i] = '.';
+	longest[253] = '\0';
+	assert_ok(name_normal(longest, name, UNIT_ERR));
+	assert_string_equal(name, longest);
+	memcpy(longest + 253, ".", 2);
+	assert_ok(name_normal(longest, name, UNIT_ERR));
+	assert_int_equal(strlen(name), 253);
+	memcpy(longest + 253, "a", 2);
+	assert_refused(name_normal(longest, name, UNIT_ERR), ERR_CONFIG, "253");
+}
+
+static void
+names_are_compared_as_sets_and_told_apart(void **state)
+{
+	AUTO(list) struct list a = {0}, b = {0};
+
+	(void)state;
+	assert_true(names_equal(&a, &b));
+	list_add(&a, "a.example");
+	assert_false(names_equal(&a, &b));
+	list_add(&b, "b.example");
+	assert_false(names_equal(&a, &b));
+	list_add(&a, "b.example");
+	list_add(&b, "a.example");
+	assert_true(names_equal(&a, &b));
+	assert_true(name_is_ip("192.0.2.7"));
+	assert_true(name_is_ip("2001:db8::1"));
+	assert_false(name_is_ip("192.0.2.7.example"));
+	assert_true(name_is_wildcard("*.a.example"));
+	assert_false(name_is_wildcard("a.*.example"));
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	root_key = EVP_EC_gen("P-256");
+	inter_key = EVP_EC_gen("P-256");
+	our_key = EVP_EC_gen("P-256");
+	other_key = EVP_EC_gen("P-256");
+	struct spec s = {.subject = "the root",
+		.key = root_key,
+		.constraints = "critical,CA:TRUE",
+		.usage = "critical,keyCertSign,cRLSign",
+		.until = NOW + 10 * DAY};
+	root = make(&s);
+	s = (struct spec){.subject = "an intermediate",
+		.key = inter_key,
+		.issuer = root,
+		.issuer_key = root_key,
+		.constraints = "critical,CA:TRUE,pathlen:0",
+		.usage = "critical,keyCertSign,cRLSign",
+		.until = NOW + 15 * DAY};
+	inter = make(&s);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	X509_free(root);
+	X509_free(inter);
+	EVP_PKEY_free(root_key);
+	EVP_PKEY_free(inter_key);
+	EVP_PKEY_free(our_key);
+	EVP_PKEY_free(other_key);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_leaf_that_is_not_what_was_asked_for_is_refused),
+		cmocka_unit_test(a_leaf_that_is_as_asked_for_is_accepted_at_the_edges_too),
+		cmocka_unit_test(a_chain_must_lead_from_one_to_the_next),
+		cmocka_unit_test(a_chain_must_end_at_the_anchors_where_there_are_some),
+		cmocka_unit_test(text_that_is_no_chain_is_refused),
+		cmocka_unit_test(a_chain_larger_than_its_ceiling_is_refused),
+		cmocka_unit_test(the_facts_of_a_leaf_and_the_parts_of_a_chain_are_given),
+		cmocka_unit_test(a_hostile_issuer_is_shown_without_control_characters),
+		cmocka_unit_test(a_request_for_another_key_or_other_names_is_refused),
+		cmocka_unit_test(a_request_with_a_tampered_signature_or_text_is_refused),
+		cmocka_unit_test(a_request_that_is_cut_or_has_a_rest_is_refused),
+		cmocka_unit_test(a_request_that_asks_for_more_than_names_is_refused),
+		cmocka_unit_test(a_request_has_its_subject_and_fits_its_ceiling),
+		cmocka_unit_test(names_are_normalised_or_refused),
+		cmocka_unit_test(names_are_compared_as_sets_and_told_apart),
+	};
+	return cmocka_run_group_tests_name("x509", tests, set_up, tear_down);
+}
