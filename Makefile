@@ -5,6 +5,7 @@
 #   make test       every test, unit and end to end                      (runs `make deps`)
 #   make check      floors, headers, layout, linters, unit tests, fuzz seeds
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
+#   make proof-kill kill -9 at every point of a renewal
 #   make install    PREFIX=/usr/local, DESTDIR=
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -30,8 +31,14 @@ OUT = build/asan
 OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LINK = -fsanitize=address,undefined
 SANITIZED = $(OUT)/tests/unit/support/no_deepbind.o
+else ifeq ($(MODE),fuzz)
+OUT = build/fuzz
+CC = clang
+OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-sanitize-recover=undefined -Wno-unknown-warning-option
+LINK = -fsanitize=address,undefined,fuzzer
 else
-$(error MODE is release or asan)
+$(error MODE is release, asan or fuzz)
 endif
 
 # pkg-config is asked late: before `make deps` it may not be there.
@@ -47,7 +54,7 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	clean install
+	fuzz fuzz-run fuzz-seeds proof-kill clean install
 all: build/keystay
 
 # The program people run is always the release one.
@@ -83,6 +90,30 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SUPPORT) $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 $(OUT)/tests/unit/%.o: CFLAGS += -Itests/unit
+
+# Fuzz targets: one program per tests/fuzz/fuzz_*.c. With gcc (MODE=asan) replay.c is their main()
+# and runs the seeds; with clang (MODE=fuzz) libFuzzer is, FUZZ_SECONDS for each.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+FUZZ_MAIN = $(if $(filter fuzz,$(MODE)),,$(OUT)/tests/fuzz/replay.o)
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
+
+fuzz-seeds: $(FUZZ:%=$(OUT)/fuzz/%)
+	$(Q)for t in $(FUZZ); do printf 'fuzz %s: ' $$t; \
+		$(OUT)/fuzz/$$t tests/fuzz/seeds/$$t || exit 1; done
+
+fuzz-run: $(FUZZ:%=$(OUT)/fuzz/%)
+	$(Q)for t in $(FUZZ); do mkdir -p $(OUT)/corpus/$$t; echo "fuzz $$t: $(FUZZ_SECONDS) s"; \
+		$(OUT)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-max_len=8192 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$(OUT)/$$t- $(OUT)/corpus/$$t tests/fuzz/seeds/$$t || exit 1; done
+
+fuzz:
+	$(Q)scripts/deps fuzz
+	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
 
 -include $(wildcard $(OUT)/agent/*/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
 
@@ -120,18 +151,34 @@ check-lint:
 		-j 2 agent && echo "check-lint: cppcheck found nothing"
 
 check-shell:
-	$(Q)shellcheck -x -P SCRIPTDIR -e SC1091,SC2086,SC2016,SC2129 $(SHELL_FILES) && echo "check-shell: $(words $(SHELL_FILES)) scripts"
+	$(Q)shellcheck -x -P SCRIPTDIR -e SC1091,SC2086,SC2016,SC2129,SC2119,SC2120,SC2001,SC2181,SC2034 $(SHELL_FILES) && echo "check-shell: $(words $(SHELL_FILES)) scripts"
 
 deps:
 	$(Q)scripts/deps
 
 check: all check-floors check-layout check-lint check-shell unit
+	$(Q)$(MAKE) --no-print-directory MODE=asan fuzz-seeds
+
+# Each end-to-end test is root in mount and network namespaces of its own.
+E2E = tests/e2e/*.t
+e2e: all tools
+	$(Q)$(AS_ROOT) prove --timer --exec tests/e2e/in-namespace $(E2E)
 
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
 test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
+	$(Q)$(MAKE) --no-print-directory e2e
 
-clean:
-	rm -rf build
+# Longer proofs, each the same test as in `make test` with more of it.
+#   proof-kill: kill -9 at every write, rename, fsync, unlink and send of a renewal (half an hour)
+proof-kill: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace tests/e2e/kill.t
+
+install: all
+	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
+	install -D -m 644 docs/keystay.8 $(DESTDIR)$(PREFIX)/share/man/man8/keystay.8
+	install -D -m 644 docs/keystay.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/keystay.yaml.5
+
 .SECONDARY:

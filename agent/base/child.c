@@ -73,13 +73,16 @@ start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	char path[4200];
-	sigset_t none;
+	sigset_t none, usual;
 
 	if (find_program(c->argv[0], path, e) < 0)
 		return -1;
 	if (build_environment(&env) < 0)
 		return err_set(e, ERR_FAILED, "no memory to run '%s'", c->argv[0]);
 	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGCHLD);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attr);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
@@ -87,7 +90,9 @@ start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
 	posix_spawn_file_actions_adddup2(&files, out, 2);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	int rc = posix_spawn(ret_pid, path, &files, &attr, c->argv, env.item);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
@@ -145,12 +150,16 @@ child_run(const struct child *c, int *ret_status, struct err *e)
 	}
 	rc = collect(c, ends[0], pid, until);
 	close(ends[0]);
-	while (rc == 0 && waitpid(pid, &status, WNOHANG) == 0) {
+	pid_t gone = 0;
+	while (rc == 0 && (gone = waitpid(pid, &status, WNOHANG)) == 0) {
 		if (now_ms() >= until)
 			rc = -1;
 		else
 			poll(NULL, 0, 5);
 	}
+	/* Its status is the only word there is: none is not a good one. */
+	if (gone < 0)
+		return err_errno(e, ERR_FAILED, errno, "'%s': its exit status is lost", c->argv[0]);
 	if (rc < 0) {
 		kill(-pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -160,6 +169,27 @@ child_run(const struct child *c, int *ret_status, struct err *e)
 	}
 	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return 0;
+}
+
+/* The last line that says something is where programs put the reason. */
+static void
+last_words(const char *text, char said[512])
+{
+	const char *end = text + strlen(text);
+
+	for (int tries = 0; tries < 2; tries++) {
+		while (end > text && strchr("\n\r ", end[-1]))
+			end--;
+		const char *start = end;
+		while (start > text && start[-1] != '\n')
+			start--;
+		snprintf(said, 512, "%.*s", (int)(end - start > 511 ? 511 : end - start), start);
+		text_printable(said);
+		/* nginx ends with "test failed"; the reason is the line before it. */
+		if (!strstr(said, "test failed") || start == text)
+			return;
+		end = start;
+	}
 }
 
 int
@@ -175,24 +205,8 @@ child_must(const struct child *c, struct err *e)
 		return -1;
 	if (status == 0)
 		return 0;
-	/* The last line that says something is where programs put the reason. */
-	char said[512] = "";
-	char *text = copy.output->text;
-	size_t len = copy.output->len;
-	while (text && len && (text[len - 1] == '\n' || text[len - 1] == ' '))
-		text[--len] = '\0';
-	if (text && len) {
-		const char *line = strrchr(text, '\n');
-		text_copy(said, sizeof said, line ? line + 1 : text);
-		/* nginx ends with "test failed"; the reason is the line before it. */
-		if (line && strstr(said, "test failed")) {
-			size_t end = (size_t)(line - text);
-			text[end] = '\0';
-			const char *before = strrchr(text, '\n');
-			text_copy(said, sizeof said, before ? before + 1 : text);
-		}
-	}
-	text_printable(said);
+	char said[512];
+	last_words(buf_text(copy.output), said);
 	return err_set(e, ERR_FAILED, "'%s' failed with status %d%s%s", c->argv[0], status,
 		said[0] ? ": " : "", said);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/base/text.h"
+
 static const char *const words[ERR_KINDS] = {
 	[ERR_NONE] = "none",
 	[ERR_FAILED] = "failed",
@@ -29,6 +31,7 @@ err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(made.text, sizeof made.text, fmt, ap);
 	va_end(ap);
+	text_utf8(made.text);
 	*e = made;
 	return -1;
 }
@@ -58,6 +61,7 @@ err_in(struct err *e, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof joined)
 		return -1;
 	snprintf(joined + n, sizeof joined - (size_t)n, ": %s", e->text);
+	text_utf8(joined);
 	memcpy(e->text, joined, sizeof joined);
 	return -1;
 }
@@ -70,6 +74,7 @@ err_hint(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->hint, sizeof e->hint, fmt, ap);
 	va_end(ap);
+	text_utf8(e->hint);
 	return -1;
 }
 

@@ -180,10 +180,13 @@ file_sync_folder_of(const char *path, struct err *e)
 int
 folder_remove(const char *path, struct err *e)
 {
-	DIR *dir = opendir(path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (!dir && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT)
 		return 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
 	if (!dir)
 		return err_errno(e, ERR_FAILED, errno, "cannot open the folder '%s'", path);
 	for (struct dirent *d; (d = readdir(dir));)

@@ -36,8 +36,9 @@ secret_add(struct secret *s, const void *data, size_t len, struct err *e)
 void
 secret_cut_newline(struct secret *s)
 {
-	if (s->len && s->bytes[s->len - 1] == '\n')
-		s->bytes[--s->len] = 0;
+	if (!s->len || s->bytes[s->len - 1] != '\n')
+		return;
+	s->bytes[--s->len] = 0;
 	if (s->len && s->bytes[s->len - 1] == '\r')
 		s->bytes[--s->len] = 0;
 }

@@ -27,12 +27,59 @@ text_same(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+/* The length of the valid UTF-8 sequence at `s`, of at most `left` bytes; 0 when there is none. */
+static size_t
+sequence_length(const unsigned char *s, size_t left)
+{
+	size_t n = 0;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xf4)
+		n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (n == 0 || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+const char *
+text_find_foreign(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = sequence_length((const unsigned char *)text + i, len - i);
+		if (n == 0)
+			return text + i;
+		i += n;
+	}
+	return NULL;
+}
+
+void
+text_utf8(char *text)
+{
+	size_t len = strlen(text);
+	const char *foreign;
+
+	for (char *p = text; (foreign = text_find_foreign(p, len - (size_t)(p - text)));) {
+		p += foreign - p;
+		*p++ = '?';
+	}
+}
+
 void
 text_printable(char *text)
 {
 	for (unsigned char *c = (unsigned char *)text; *c; c++)
 		if (*c < 0x20 || *c == 0x7f)
 			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+	text_utf8(text);
 }
 
 bool

@@ -104,6 +104,25 @@ date_valid(int year, int month, int day, int hour, int minute, int second)
 	return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
 }
 
+/* sscanf is lenient (signs, blanks); the text must be one of the three forms to the letter. */
+static bool
+is_written(const char *text, int month, int year, int day, int hour, int minute, int second)
+{
+	static const char *const days[] = {
+		"Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"};
+	const char *weekday = days[when_from_utc(year, month + 1, day, 0, 0, 0) / DAY % 7];
+	char form[3][64];
+
+	snprintf(form[0], 64, "%.3s, %02d %s %04d %02d:%02d:%02d GMT", weekday, day, months[month],
+		year, hour, minute, second);
+	snprintf(form[1], 64, "%s, %02d-%s-%02d %02d:%02d:%02d GMT", weekday, day, months[month],
+		year % 100, hour, minute, second);
+	snprintf(form[2], 64, "%.3s %s %2d %02d:%02d:%02d %04d", weekday, months[month], day, hour,
+		minute, second, year);
+	return strcmp(text, form[0]) == 0 || strcmp(text, form[1]) == 0 ||
+	       strcmp(text, form[2]) == 0;
+}
+
 bool
 when_parse_http(const char *text, size_t len, when_t *ret)
 {
@@ -133,6 +152,8 @@ when_parse_http(const char *text, size_t len, when_t *ret)
 	while (m < 12 && strcmp(months[m], month) != 0)
 		m++;
 	if (!date_valid(year, m + 1, day, hour, minute, second))
+		return false;
+	if (!is_written(copy, m, year, day, hour, minute, second))
 		return false;
 	*ret = when_from_utc(year, m + 1, day, hour, minute, second);
 	return true;

@@ -17,6 +17,7 @@ struct yaml {
 	struct fy_event *event; /* looked at, not yet consumed */
 	struct mark at;
 	bool empty; /* no document at all: reads as one empty value */
+	bool hide;  /* lines may hold a secret: errors show no more than their first key */
 };
 
 static void
@@ -33,7 +34,11 @@ show_line(const struct yaml *y, const struct mark *at, struct err *e)
 	if (width == 0)
 		return;
 	int shown = width > 160 ? 160 : width;
-	int n = snprintf(e->text + used, sizeof e->text - used, "\n    %.*s", shown, p);
+	const char *colon = memchr(p, ':', (size_t)width);
+	if (y->hide)
+		shown = colon ? (int)(colon + 1 - p) : 0;
+	int n = snprintf(e->text + used, sizeof e->text - used, "\n    %.*s%s", shown, p,
+		y->hide ? " ..." : "");
 	if (n > 0 && at->column <= shown && used + (size_t)n < sizeof e->text)
 		snprintf(e->text + used + n, sizeof e->text - used - (size_t)n, "\n    %*s^",
 			at->column - 1, "");
@@ -117,6 +122,19 @@ skip(struct yaml *y)
 	y->event = NULL;
 }
 
+static int
+fail_encoding(struct yaml *y, const char *foreign, struct err *e)
+{
+	int line = 1, column = 1;
+
+	for (const char *p = y->text; p < foreign; p++) {
+		column = *p == '\n' ? 1 : column + 1;
+		line += *p == '\n';
+	}
+	return err_set(e, ERR_CONFIG, "%s:%d:%d: the file is not UTF-8 from here on", y->file, line,
+		column);
+}
+
 int
 yaml_open(const char *file, const char *text, size_t len, struct yaml **ret, struct err *e)
 {
@@ -129,6 +147,10 @@ yaml_open(const char *file, const char *text, size_t len, struct yaml **ret, str
 	y->text = text;
 	y->len = len;
 	y->at = (struct mark){file, 1, 1};
+	/* libfyaml 0.7 does not come back from some bytes that are not UTF-8. */
+	const char *foreign = text_find_foreign(text, len);
+	if (foreign)
+		return fail_encoding(y, foreign, e);
 	fy_diag_cfg_default(&diag_cfg);
 	diag_cfg.fp = NULL;
 	y->diag = fy_diag_create(&diag_cfg);
@@ -166,6 +188,12 @@ yaml_free(struct yaml *y)
 	if (y->diag)
 		fy_diag_destroy(y->diag);
 	free(y);
+}
+
+void
+yaml_hide(struct yaml *y, bool hide)
+{
+	y->hide = hide;
 }
 
 struct mark

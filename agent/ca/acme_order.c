@@ -59,20 +59,22 @@ static int
 compare_identifiers(const json_t *order, const struct list *names, struct err *e)
 {
 	json_t *theirs = json_array_at(order, "identifiers"), *item;
+	AUTO(list) struct list found = {0};
 	size_t i;
 	char name[NAME_TEXT];
 	struct err ignored;
 
-	bool same = json_array_size(theirs) == names->count;
+	bool same = true;
 	json_array_foreach(theirs, i, item)
 	{
 		if (name_normal(json_text_at(item, "value"), name, &ignored) < 0 ||
-			!list_has(names, name))
+			list_has(&found, name) || !list_add(&found, name))
 			same = false;
 	}
-	return same ? 0
-		    : err_set(e, ERR_AUTHORITY,
-			      "the authority's order is for other names than asked for");
+	return same && names_equal(&found, names)
+		       ? 0
+		       : err_set(e, ERR_AUTHORITY,
+				 "the authority's order is for other names than asked for");
 }
 
 static int
@@ -100,7 +102,9 @@ make_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress 
 	o->armed = false;
 	/* The Location field in a {} to check it like the others. */
 	AUTO(json_t) json_t *location = json_pack("{s:s}", "order", reply.answer.location);
-	if (!location || acme_url(location, "order", url, e) < 0 ||
+	if (!location)
+		return err_set(e, ERR_AUTHORITY, "the authority's 'order' is not an https URL");
+	if (acme_url(location, "order", url, e) < 0 ||
 		compare_identifiers(reply.json, o->names, e) < 0)
 		return -1;
 	json_object_set_new(cookie, "order", json_string(url));
@@ -108,6 +112,9 @@ make_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress 
 		return -1;
 	json_object_set_new(cookie, "finalize", json_string(url));
 	json_t *authorizations = json_array_at(reply.json, "authorizations");
+	if (json_array_size(authorizations) > o->names->count)
+		return err_set(e, ERR_AUTHORITY,
+			"the authority's order has more authorizations than names");
 	json_object_set(cookie, "authorizations", authorizations ? authorizations : json_null());
 	/* Already ready, or even valid: a reused order or authorizations (nothing to prove). */
 	bool pending = text_same(json_text_at(reply.json, "status"), "pending");
@@ -207,7 +214,9 @@ answer_challenges(
 	when_t latest = services_now(a->services) + 1;
 	size_t i;
 
-	json_object_set_new(cookie, "tokens", json_array());
+	/* Those of a try before stay in the list until they are taken away. */
+	if (!json_array_at(cookie, "tokens"))
+		json_object_set_new(cookie, "tokens", json_array());
 	json_array_foreach(urls, i, item)
 	{
 		AUTO(acme_reply) struct acme_reply reply = {0};
@@ -285,6 +294,7 @@ poll_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress 
 	AUTO(acme_reply) struct acme_reply reply = {0};
 	char url[ACME_URL_MAX];
 	json_int_t polls = json_integer_value(json_object_get(cookie, "polls"));
+	polls = polls < 0 ? 0 : polls > 6 ? 6 : polls;
 
 	if (acme_url(cookie, "order", url, e) < 0)
 		return drop(o);
@@ -319,7 +329,7 @@ poll_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress 
 			a->conf->name, status);
 	}
 	/* 1, 2, 4 ... seconds where the server does not say. */
-	o->not_before = acme_come_back(a, &reply.answer, 1 << (polls < 6 ? polls : 6));
+	o->not_before = acme_come_back(a, &reply.answer, 1 << polls);
 	json_object_set_new(cookie, "polls", json_integer(polls + 1));
 	snprintf(o->doing, sizeof o->doing, "waits for %s",
 		text_same(status, "pending") ? "validation" : "the certificate");

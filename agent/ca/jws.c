@@ -17,10 +17,14 @@
 static int
 coordinate_size(EVP_PKEY *public)
 {
-	if (!EVP_PKEY_is_a(public, "EC"))
+	char group[32];
+	size_t len;
+
+	if (!EVP_PKEY_is_a(public, "EC") ||
+		EVP_PKEY_get_group_name(public, group, sizeof group, &len) != 1)
 		return 0;
-	int bits = EVP_PKEY_get_bits(public);
-	return bits == 256 || bits == 384 ? bits / 8 : 0;
+	int nid = OBJ_sn2nid(group);
+	return nid == NID_X9_62_prime256v1 ? 32 : nid == NID_secp384r1 ? 48 : 0;
 }
 
 const char *

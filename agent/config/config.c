@@ -23,7 +23,11 @@ struct config_file {
 static int
 read_tokens(struct yaml *y, void *config, struct err *e)
 {
-	return yaml_each_item(y, "a list of tokens", read_token, config, e);
+	/* A PIN that was written into the file by mistake must not come out in an error. */
+	yaml_hide(y, true);
+	int rc = yaml_each_item(y, "a list of tokens", read_token, config, e);
+	yaml_hide(y, false);
+	return rc;
 }
 
 static int

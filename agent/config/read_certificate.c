@@ -77,8 +77,8 @@ read_country(struct yaml *y, void *char_slot, struct err *e)
 
 	if (yaml_text(y, slot, e) < 0)
 		return -1;
-	if (strlen(*slot) != 2)
-		return yaml_fail(y, e, "a country is two letters");
+	if (strlen(*slot) != 2 || strspn(*slot, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2)
+		return yaml_fail(y, e, "a country is two capital letters");
 	return 0;
 }
 
@@ -127,6 +127,11 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 		c->key[c->keys++] = KEY_EC_P256;
 	if (c->authority.count == 0)
 		return mark_fail(&c->at, e, "the certificate '%s' has no authority", c->name);
+	if (c->authority.count > 1)
+		return mark_fail(&c->at, e,
+			"the certificate '%s' has %zu authorities: going over to a second one is not "
+			"built yet",
+			c->name, c->authority.count);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "read.h"
 
+#include "keystay/base/endpoint.h"
 #include "keystay/config/config.h"
 #include "keystay/target/kinds.h"
 
@@ -55,11 +56,8 @@ read_mode(struct yaml *y, void *mode_slot, struct err *e)
 static bool
 is_endpoint(const char *text)
 {
-	const char *colon = strrchr(text, ':');
-	int64_t port;
-
-	return colon && colon != text && number_parse(colon + 1, 1, 65535, &port) &&
-	       (*text == '[' || strchr(text, ':') == colon);
+	char host[ENDPOINT_HOST], port[ENDPOINT_PORT];
+	return endpoint_split(text, host, port);
 }
 
 static int

@@ -30,7 +30,6 @@ enum step {
 enum outcome {
 	OUTCOME_NEXT,   /* done: the next step */
 	OUTCOME_PARK,   /* come back at attempt.not_before, to the same step */
-	OUTCOME_TO_KEY, /* the authority wants another key */
 	OUTCOME_TO_CSR, /* the configuration changed: the stored request is for other names */
 };
 

@@ -185,19 +185,20 @@ part_suffix(const struct attempt *a, size_t part, char suffix[20])
 	return suffix;
 }
 
+static const char *const key_modes[] = {
+	[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
+
 /* A new attempt, at its first step. */
 static void
 begin_attempt(struct life *l, struct work *w, const struct wish *wish)
 {
-	static const char *const modes[] = {
-		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
 	struct attempt *a = &w->attempt;
 
 	*a = (struct attempt){.started_at = services_now(l->services)};
 	text_copy(a->certificate, sizeof a->certificate, w->conf->name);
 	text_copy(a->step, sizeof a->step, step_word(STEP_POLICY));
 	text_copy(a->reason, sizeof a->reason, wish->reason);
-	text_copy(a->key_mode, sizeof a->key_mode, modes[wish->key]);
+	text_copy(a->key_mode, sizeof a->key_mode, key_modes[wish->key]);
 	text_copy(a->authority, sizeof a->authority, w->conf->authority.item[0]);
 }
 
@@ -232,7 +233,9 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 		certificate_get(l->db, w->conf->name, &row, e) < 0)
 		return -1;
 	*ret_started = true;
-	if (found && still_fits(w)) {
+	bool other_key =
+		wish->key != KEY_AUTO && found && !text_same(a->key_mode, key_modes[wish->key]);
+	if (found && still_fits(w) && !other_key) {
 		/* A person asks: what failed is tried now, unless the authority said when. */
 		if (!wish->due && a->error_kind != ERR_NONE && a->error_kind != ERR_BUSY)
 			a->not_before = 0;

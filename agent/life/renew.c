@@ -105,9 +105,6 @@ follow(struct life *l, struct work *w, enum step step, enum outcome outcome, str
 	case OUTCOME_PARK:
 		forget_error(a);
 		break;
-	case OUTCOME_TO_KEY:
-		set_step(a, STEP_KEY);
-		break;
 	case OUTCOME_TO_CSR:
 		set_step(a, STEP_CSR);
 		break;

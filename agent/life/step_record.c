@@ -67,6 +67,15 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	return key_set_state(l->db, key.id, KEY_ACTIVE, v.installed_at, e);
 }
 
+static bool
+has_endpoints(const struct certificate_conf *c)
+{
+	for (size_t i = 0; i < c->installs; i++)
+		if (c->install[i].endpoints.count)
+			return true;
+	return false;
+}
+
 int
 step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
@@ -90,7 +99,7 @@ step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 	if (certificate_save(l->db, &row, e) < 0 ||
 		life_journal(l, w->conf->name, "", renewed ? "renewed" : "issued", "record", e,
 			"version %lld from '%s' is in place%s (%s)", (long long)a->version,
-			a->authority, w->conf->installs ? " and served" : "", a->reason) < 0 ||
+			a->authority, has_endpoints(w->conf) ? " and served" : "", a->reason) < 0 ||
 		attempt_delete(l->db, w->conf->name, e) < 0)
 		return -1;
 	return db_commit(l->db, e);

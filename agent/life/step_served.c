@@ -93,16 +93,10 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 static int
 look_everywhere(struct life *l, struct work *w, struct err *e)
 {
-	if (db_begin(l->db, e) < 0)
-		return -1;
 	int rc = served_clear(l->db, w->conf->name, e);
+
 	for (size_t i = 0; rc == 0 && i < w->conf->installs; i++)
 		rc = look_at_target(l, w, &w->conf->install[i], e);
-	struct err why = *e;
-	if (db_commit(l->db, e) < 0)
-		return -1;
-	if (rc < 0)
-		*e = why;
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "keystay/base/endpoint.h"
 #include "keystay/base/text.h"
 
 /* An authority looks from a handful of places at once; more than this is somebody else. */
@@ -75,16 +76,11 @@ resolve(const char *address, struct addrinfo **ret, struct err *e)
 {
 	struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST};
-	char host[128];
-	const char *colon = strrchr(address, ':');
+	char host[ENDPOINT_HOST], port[ENDPOINT_PORT];
 
-	if (!colon || (size_t)(colon - address) >= sizeof host)
+	if (!endpoint_split(address, host, port))
 		return err_set(e, ERR_CONFIG, "'%s' is not ADDR:PORT", address);
-	bool brackets = address[0] == '[' && colon > address && colon[-1] == ']';
-	size_t len = (size_t)(colon - address) - (brackets ? 2 : 0);
-	memcpy(host, address + brackets, len);
-	host[len] = '\0';
-	int rc = getaddrinfo(len ? host : NULL, colon + 1, &hints, ret);
+	int rc = getaddrinfo(host, port, &hints, ret);
 	if (rc != 0)
 		return err_set(
 			e, ERR_CONFIG, "cannot listen on '%s': %s", address, gai_strerror(rc));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "keystay/base/endpoint.h"
 #include "keystay/base/text.h"
 #include "keystay/x509/names.h"
 #include "keystay/x509/ossl.h"
@@ -19,37 +20,6 @@ now_ms(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* "[HOST]:PORT" or "HOST:PORT" into its two halves. */
-static bool
-split(const char *endpoint, char host[256], char port[8])
-{
-	const char *colon = strrchr(endpoint, ':');
-	int64_t number;
-
-	if (!colon || !number_parse(colon + 1, 1, 65535, &number))
-		return false;
-	size_t len = (size_t)(colon - endpoint);
-	if (len > 2 && endpoint[0] == '[' && endpoint[len - 1] == ']') {
-		endpoint++;
-		len -= 2;
-	} else if (memchr(endpoint, ':', len)) {
-		return false;
-	}
-	if (len == 0 || len > 255)
-		return false;
-	memcpy(host, endpoint, len);
-	host[len] = '\0';
-	snprintf(port, 8, "%lld", (long long)number);
-	return true;
-}
-
-bool
-probe_endpoint_valid(const char *endpoint)
-{
-	char host[256], port[8];
-	return split(endpoint, host, port);
 }
 
 static bool
@@ -65,10 +35,10 @@ connect_to(const char *endpoint, int64_t until, struct err *e)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *list = NULL;
-	char host[256], port[8];
+	char host[ENDPOINT_HOST], port[ENDPOINT_PORT];
 	int fd = -1, why = EHOSTUNREACH;
 
-	if (!split(endpoint, host, port))
+	if (!endpoint_split(endpoint, host, port))
 		return err_set(e, ERR_CONFIG, "'%s' is not HOST:PORT", endpoint);
 	int rc = getaddrinfo(host, port, &hints, &list);
 	if (rc != 0)

@@ -68,6 +68,20 @@ protect_process(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
+	/* A parent that ignores it would make us lose the exit status of our children. */
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* With --json: the one object. It is freed in any case. */
+static void
+print_report(struct run *r)
+{
+	if (r->json) {
+		AUTO(char) char *text = json_dumps(r->report, JSON_INDENT(2));
+		puts(text ? text : "{}");
+	}
+	json_decref(r->report);
+	r->report = NULL;
 }
 
 static int
@@ -75,11 +89,7 @@ run_command(struct run *r, const struct command *c, int argc, char **argv)
 {
 	int status = c->main(r, argc, argv);
 
-	if (r->json) {
-		AUTO(char) char *text = json_dumps(r->report, JSON_INDENT(2));
-		puts(text ? text : "{}");
-	}
-	json_decref(r->report);
+	print_report(r);
 	config_free(r->config);
 	if (fflush(stdout) != 0 && status == EXIT_DONE)
 		status = EXIT_FAILED;
@@ -151,9 +161,11 @@ main(int argc, char **argv)
 	while (i < COUNT(commands) && strcmp(commands[i]->name, rest[0]) != 0)
 		i++;
 	if (i == COUNT(commands)) {
-		fprintf(stderr, "keystay: unknown command '%s'\n", rest[0]);
-		fprintf(stderr, "keystay: 'keystay --help' lists the commands\n");
-		json_decref(r.report);
+		struct err e;
+		err_set(&e, ERR_USAGE, "unknown command '%s'", rest[0]);
+		err_hint(&e, "'keystay --help' lists the commands");
+		status = run_fail(&r, &e);
+		print_report(&r);
 	} else if (help) {
 		print_command_help(commands[i]);
 		json_decref(r.report);

@@ -5,16 +5,21 @@
 
 #include "identity.h"
 
-/* A line per step on a terminal and in a pipe alike; waiting is told when it begins. */
+/* On a terminal a line per step; in a pipe only what is waited for. Told once, not every second. */
 static void
 show_progress(void *ctx, const char *certificate, const char *step, const char *doing)
 {
+	static char last[256];
+	char line[256] = "";
 	struct run *r = ctx;
 
-	if (*doing)
-		run_say(r, "%s: %s: %s", certificate, step, doing);
-	else if (r->terminal)
+	snprintf(line, sizeof line, "%s: %s: %s", certificate, step, doing);
+	if (*doing && strcmp(line, last) != 0)
+		run_say(r, "%s", line);
+	else if (!*doing && r->terminal)
 		run_say(r, "%s: %s", certificate, step);
+	if (*doing)
+		memcpy(last, line, sizeof last);
 	fflush(stdout);
 }
 
@@ -77,6 +82,7 @@ show_result(struct run *r, const struct life_result *result)
 	case LIFE_WAITING:
 		run_say(r, "%s: waiting, not before %s; run the command again then", name,
 			when_format(result->not_before, text));
+		run_say(r, "  %s", result->err.text);
 		return EXIT_WAITING;
 	case LIFE_FAILED:
 		break;

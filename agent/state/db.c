@@ -52,7 +52,7 @@ db_open(const char *path, struct db **ret, struct err *e)
 
 	if (!db || !(db->path = strdup(path)))
 		return err_set(e, ERR_FAILED, "no memory to open the database '%s'", path);
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK)
 		return db_fail(db, e, "cannot open it");
 	sqlite3_extended_result_codes(db->sql, 1);

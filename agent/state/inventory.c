@@ -46,9 +46,12 @@ int
 version_save(struct db *db, const struct version_row *v, struct err *e)
 {
 	static const char sql[] =
-		"INSERT OR REPLACE INTO version (certificate, number, key_type, key_id, authority,"
-		" serial, issuer, not_before, not_after, fingerprint, anchored, installed_at)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+		"INSERT INTO version (certificate, number, key_type, key_id, authority, serial,"
+		" issuer, not_before, not_after, fingerprint, anchored, installed_at)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+		" ON CONFLICT (certificate, number, key_type) DO UPDATE SET key_id = ?4,"
+		" authority = ?5, serial = ?6, issuer = ?7, not_before = ?8, not_after = ?9,"
+		" fingerprint = ?10, anchored = ?11, installed_at = ?12";
 
 	return db_run(db, e, sql, "titttttiitii", v->certificate, v->number, v->key_type, v->key_id,
 		v->authority, v->serial, v->issuer, v->not_before, v->not_after, v->fingerprint,
@@ -98,9 +101,11 @@ version_each(struct db *db, const char *certificate, int64_t number,
 int
 served_save(struct db *db, const char *certificate, const struct served_row *s, struct err *e)
 {
-	static const char sql[] = "INSERT OR REPLACE INTO served (certificate, endpoint, sni,"
-				  " key_type, ok, fingerprint, checked_at)"
-				  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+	static const char sql[] = "INSERT INTO served (certificate, endpoint, sni, key_type,"
+				  " ok, fingerprint, checked_at)"
+				  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+				  " ON CONFLICT (certificate, endpoint, sni, key_type) DO UPDATE"
+				  " SET ok = ?5, fingerprint = ?6, checked_at = ?7";
 
 	return db_run(db, e, sql, "ttttiti", certificate, s->endpoint, s->sni, s->key_type,
 		(int64_t)s->ok, s->fingerprint, s->checked_at);

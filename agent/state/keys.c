@@ -16,6 +16,15 @@ key_reserve(struct db *db, const struct key_row *k, struct err *e)
 		k->owner, k->created_at);
 }
 
+/* An update that found no row would be a state that nobody stored. */
+static int
+one_changed(struct db *db, const char *id, struct err *e)
+{
+	if (sqlite3_changes(db->sql) == 1)
+		return 0;
+	return err_set(e, ERR_FAILED, "the database knows no key '%s' in that state", id);
+}
+
 int
 key_set_made(struct db *db, const char *id, const char *public_hash, const char *uri,
 	const char *evidence, when_t now, struct err *e)
@@ -24,7 +33,9 @@ key_set_made(struct db *db, const char *id, const char *public_hash, const char 
 		"UPDATE key SET state = '" KEY_STAGED "', public_hash = ?2, uri = ?3,"
 		" evidence = ?4, state_at = ?5 WHERE id = ?1 AND state = '" KEY_RESERVED "'";
 
-	return db_run(db, e, sql, "tttti", id, public_hash, uri, evidence, now);
+	if (db_run(db, e, sql, "tttti", id, public_hash, uri, evidence, now) < 0)
+		return -1;
+	return one_changed(db, id, e);
 }
 
 int
@@ -32,7 +43,9 @@ key_set_state(struct db *db, const char *id, const char *state, when_t now, stru
 {
 	static const char sql[] = "UPDATE key SET state = ?2, state_at = ?3 WHERE id = ?1";
 
-	return db_run(db, e, sql, "tti", id, state, now);
+	if (db_run(db, e, sql, "tti", id, state, now) < 0)
+		return -1;
+	return one_changed(db, id, e);
 }
 
 static void

@@ -111,8 +111,8 @@ login(struct token *t, const struct secret *pin, bool *ret_refused, struct err *
 		}
 	}
 	return err_hint(e,
-		"put the right PIN into '%s'; it is not tried again until that changes "
-		"(or 'keystay token pin %s --retry')",
+		"the PIN comes from '%s'; it is not tried again until that file changes, or until "
+		"'keystay token pin %s --retry'",
 		t->conf->pin, t->conf->name);
 }
 

@@ -43,7 +43,7 @@ static const char end[] = "-----END CERTIFICATE-----";
 static const char *
 skip_blank(const char *p, const char *stop)
 {
-	while (p < stop && strchr(" \t\r\n", *p))
+	while (p < stop && *p && strchr(" \t\r\n", *p))
 		p++;
 	return p;
 }
@@ -121,6 +121,8 @@ issuer_line(X509 *leaf, char *line, size_t size)
 			    XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
 		return;
 	long len = BIO_get_mem_data(bio, &data);
+	if (len <= 0)
+		return;
 	size_t n = (size_t)len < size ? (size_t)len : size - 1;
 	memcpy(line, data, n);
 	line[n] = '\0';
@@ -262,7 +264,7 @@ chain_judge(const struct chain *c, const struct chain_wish *w, bool *ret_anchore
 	}
 	if (judge_names(leaf, w->names, e) < 0 || judge_dates(leaf, w->now, e) < 0)
 		return -1;
-	if (X509_check_ca(leaf) == 1)
+	if (X509_check_ca(leaf) != 0)
 		return err_set(e, ERR_AUTHORITY, "the certificate is a CA's");
 	if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
 		return err_set(e, ERR_AUTHORITY, "the certificate is not for TLS servers");

@@ -71,7 +71,7 @@ the_three_http_date_forms_are_the_same_moment(void **state)
 	/* Exactly `len` bytes are read, and no NUL is looked for. */
 	assert_true(when_parse_http("Sun, 06 Nov 1994 08:49:37 GMTjunk", 29, &when));
 	assert_int_equal(when, RFC_MOMENT);
-	assert_true(http_date("Sunday, 06-Nov-69 08:49:37 GMT", &when));
+	assert_true(http_date("Wednesday, 06-Nov-69 08:49:37 GMT", &when));
 	assert_int_equal(when, when_from_utc(2069, 11, 6, 8, 49, 37));
 	/* A leap second is the next minute's first. */
 	assert_true(http_date("Sat, 31 Dec 2016 23:59:60 GMT", &when));

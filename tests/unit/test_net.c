@@ -2,6 +2,7 @@
 #include "support/unit.h"
 
 #include "keystay/net/header.h"
+#include "keystay/base/endpoint.h"
 #include "keystay/net/probe.h"
 
 /* One second after the moment that RFC 9110 writes. */
@@ -175,30 +176,37 @@ a_target_with_a_nul_byte_is_left_out(void **state)
 	assert_string_equal(found.item[0], "c");
 }
 
+static bool
+endpoint_valid(const char *text)
+{
+	char host[ENDPOINT_HOST], port[ENDPOINT_PORT];
+	return endpoint_split(text, host, port);
+}
+
 static void
 endpoints_are_host_and_port(void **state)
 {
-	static const char *const bad[] = {"", ":", ":443", "host", "host:", "host:0", "host:65536",
-		"host:-1", "host:+1", "host: 443", "host:443 ", "host:https", "::1", "::1:443",
-		"[::1]", "[::1]443", "[::1:443", "::1]:443", "a:b:443",
-		"host:99999999999999999999"};
+	static const char *const bad[] = {"", ":", "[]:443", "[x:443", "a[b]:1", ":443", "host",
+		"host:", "host:0", "host:65536", "host:-1", "host:+1", "host: 443", "host:443 ",
+		"host:https", "::1", "::1:443", "[::1]", "[::1]443", "[::1:443", "::1]:443",
+		"a:b:443", "host:99999999999999999999"};
 	static const char *const good[] = {"127.0.0.1:443", "[::1]:443", "name:443", "n:1",
 		"www.example.org:65535", "[2001:db8::1]:8443"};
 	char long_host[300];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++)
-		if (probe_endpoint_valid(bad[i]))
+		if (endpoint_valid(bad[i]))
 			fail_msg("taken for an endpoint: '%s'", bad[i]);
 	for (size_t i = 0; i < COUNT(good); i++)
-		if (!probe_endpoint_valid(good[i]))
+		if (!endpoint_valid(good[i]))
 			fail_msg("refused: '%s'", good[i]);
 	memset(long_host, 'h', sizeof long_host);
 	memcpy(long_host + 255, ":443", 5);
-	assert_true(probe_endpoint_valid(long_host));
+	assert_true(endpoint_valid(long_host));
 	memset(long_host, 'h', sizeof long_host);
 	memcpy(long_host + 256, ":443", 5);
-	assert_false(probe_endpoint_valid(long_host));
+	assert_false(endpoint_valid(long_host));
 }
 
 static void

@@ -3,9 +3,11 @@
 #include "support/unit.h"
 
 #include <grp.h>
+#include <openssl/ecdsa.h>
 #include <sys/stat.h>
 
 #include "keystay/base/file.h"
+#include "keystay/ca/jws.h"
 #include "keystay/token/admin.h"
 #include "keystay/token/key.h"
 #include "keystay/token/pin.h"
@@ -114,6 +116,45 @@ facts_that_let_a_key_leave_are_refused(void **state)
 	BAD(bad.unwrap = true, "CKA_UNWRAP");
 	BAD(bad.derive = true, "CKA_DERIVE");
 	BAD(bad.sign = false, "CKA_SIGN");
+}
+
+/* A signature whose r or s begins with a zero byte is one in 128: a short one would be refused. */
+static void
+two_thousand_jws_signatures_are_64_bytes_and_verify(void **state)
+{
+	struct key_name k = name_of(20);
+	struct key_facts facts;
+	EVP_PKEY *key = NULL, *public = NULL;
+	unsigned char sig[512];
+	size_t len;
+
+	(void)state;
+	assert_ok(key_make(token, &k, KEY_EC_P256, UNIT_ERR));
+	assert_ok(key_find(token, &k, &facts, &public, UNIT_ERR));
+	assert_ok(key_load(token, &k, facts.public_hash, &key, UNIT_ERR));
+	int zeros = 0;
+	for (int i = 0; i < 2000; i++) {
+		unsigned char *der = NULL;
+		assert_ok(jws_signature(key, public, &i, sizeof i, sig, &len, UNIT_ERR));
+		assert_int_equal(len, 64);
+		zeros += sig[0] == 0 || sig[32] == 0;
+		ECDSA_SIG *pair = ECDSA_SIG_new();
+		ECDSA_SIG_set0(pair, BN_bin2bn(sig, 32, NULL), BN_bin2bn(sig + 32, 32, NULL));
+		int der_len = i2d_ECDSA_SIG(pair, &der);
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+		assert_int_equal(
+			EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", NULL, NULL, public, NULL), 1);
+		assert_int_equal(EVP_DigestVerify(ctx, der, (size_t)der_len,
+					 (const unsigned char *)&i, sizeof i),
+			1);
+		EVP_MD_CTX_free(ctx);
+		OPENSSL_free(der);
+		ECDSA_SIG_free(pair);
+	}
+	/* Of 2,000 some 16 are padded; none at all has a chance of one in a million. */
+	assert_int_not_equal(zeros, 0);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(public);
 }
 
 static void
@@ -275,6 +316,7 @@ main(void)
 		cmocka_unit_test(another_public_hash_is_refused),
 		cmocka_unit_test(a_name_that_is_there_twice_is_refused),
 		cmocka_unit_test(facts_that_let_a_key_leave_are_refused),
+		cmocka_unit_test(two_thousand_jws_signatures_are_64_bytes_and_verify),
 		cmocka_unit_test(the_uri_escapes_and_holds_no_pin),
 		cmocka_unit_test(a_wrong_pin_is_refused_and_said_so),
 		cmocka_unit_test(an_absent_token_and_a_module_that_is_none),

@@ -167,7 +167,7 @@ a_missing_key_is_named_with_the_place_of_its_part(void **state)
 	assert_refused_at(
 		read_text("tokens:\n  - module: /m.so\n    label: x\n    pin: prompt\n", &c),
 		"keystay.yaml:2:5: a token has no 'name'\n"
-		"      - module: /m.so\n"
+		"      - module: ...\n"
 		"        ^");
 	assert_refused(read_text("tokens:\n  - {name: x, module: /m.so, pin: prompt}\n", &c),
 		ERR_CONFIG, ":2:5: the token 'x' has neither 'label' nor 'serial'");
@@ -210,7 +210,8 @@ values_of_the_wrong_kind_are_refused(void **state)
 		{"certificates:\n  - names: www.example.org\n", "a list of names is expected"},
 		{"certificates:\n  - names: []\n", "at least one name"},
 		{"certificates:\n  - names:\n", "at least one name"},
-		{"certificates:\n  - subject: {country: DEU}\n", "a country is two letters"},
+		{"certificates:\n  - subject: {country: DEU}\n",
+			"a country is two capital letters"},
 		{"certificates:\n  - subject: {cn: x}\n", "unknown key 'cn' in 'subject'"},
 		{"certificates:\n  - install: [{target: apache3}]\n", "is not a kind of target"},
 		{"certificates:\n  - install: [{target: files}]\n",
@@ -338,6 +339,15 @@ a_pin_in_the_file_is_refused_and_not_shown(void **state)
 		assert_null(strstr(unit_err.hint, "987654"));
 		assert_non_null(strstr(unit_err.hint, "file:PATH"));
 	}
+	/* Nor where another fault of the same line is complained of. */
+	static const char *const faults[] = {"{name: w, pn: 987654}", "{name: w, pin: [987654]}",
+		"{name: w, pin: \"987654}", "{name: w, pin: &a 987654}", "{nam: w, pin: 987654}"};
+	for (size_t i = 0; i < COUNT(faults); i++) {
+		snprintf(text, sizeof text, "tokens:\n  - %s\n", faults[i]);
+		assert_int_equal(read_text(text, &c), -1);
+		assert_null(strstr(unit_err.text, "987654"));
+		assert_null(strstr(unit_err.hint, "987654"));
+	}
 }
 
 static void
@@ -375,7 +385,7 @@ what_leads_nowhere_is_refused(void **state)
 			"keystay.yaml:12:5: certificate 'www': there is no authority 'pubic'"},
 		{NULL, NULL,
 			"certificates:\n  - {name: www, names: [a.x], token: web, policy: lab, "
-			"authority: [public, second], challenge: {type: http-01, webroot: /w}}\n",
+			"authority: second, challenge: {type: http-01, webroot: /w}}\n",
 			"there is no authority 'second'"},
 		{NULL, NULL,
 			"certificates:\n  - {name: www, names: [a.x], token: web, authority: [], "

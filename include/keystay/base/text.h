@@ -17,8 +17,15 @@ bool text_copy(char *dst, size_t size, const char *src);
 bool text_starts(const char *text, const char *with);
 bool text_same(const char *a, const char *b);
 
-/* Makes what a foreign machine said fit for a terminal: control bytes become '?', in place. */
+/* Makes what a foreign machine said fit for a terminal: control bytes and what is not
+ * UTF-8 become '?', in place. */
 void text_printable(char *text);
+
+/* Replaces every byte that is not part of valid UTF-8 (RFC 3629) by '?', in place. */
+void text_utf8(char *text);
+
+/* The first byte of `len` bytes that is not part of valid UTF-8; NULL when all is. */
+const char *text_find_foreign(const char *text, size_t len);
 
 /* A decimal number, the whole of `text`, within [min, max]; else false and *ret is left alone. */
 bool number_parse(const char *text, int64_t min, int64_t max, int64_t *ret);

@@ -81,6 +81,9 @@ int yaml_end(struct yaml *y, struct err *e) MUST_USE;
 /* The place of the value (or key) that is being read. */
 struct mark yaml_mark(const struct yaml *y);
 
+/* While it is on, errors show no values of the lines that they show. */
+void yaml_hide(struct yaml *y, bool hide);
+
 /* An error at the current place, with the line and a caret. Always -1. */
 int yaml_fail(const struct yaml *y, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

@@ -26,7 +26,4 @@ struct probe_answer {
  */
 int probe(const struct probe_request *r, struct probe_answer *ret, struct err *e) MUST_USE;
 
-/* True for an endpoint that probe() can take apart. */
-bool probe_endpoint_valid(const char *endpoint);
-
 #endif
