@@ -281,7 +281,15 @@ acme_need_account(struct acme *a, struct err *e)
 }
 
 int
-acme_check(void *ca, struct err *e)
+acme_check(const struct authority_conf *conf, const struct services *s, struct err *e)
 {
-	return acme_need_directory(ca, e);
+	struct acme a = {.conf = conf, .services = s};
+	char name[96];
+
+	snprintf(name, sizeof name, "authority '%s'", conf->name);
+	if (http_open(name, conf->trust, &a.http, e) < 0)
+		return -1;
+	int rc = acme_need_directory(&a, e);
+	http_close(a.http);
+	return rc;
 }

@@ -35,7 +35,7 @@ struct acme {
 int acme_open(const struct authority_conf *conf, const struct ca_needs *needs, void **ret,
 	struct err *e) MUST_USE;
 const char *acme_account(void *ca);
-int acme_check(void *ca, struct err *e) MUST_USE;
+int acme_check(const struct authority_conf *conf, const struct services *s, struct err *e) MUST_USE;
 void acme_close(void *ca);
 
 /* Fetches the directory (RFC 8555 7.1.1) once in a session. */

@@ -5,69 +5,10 @@
 #include <openssl/evp.h>
 
 #include "keystay/base/json.h"
+#include "keystay/life/pins.h"
 #include "keystay/state/accounts.h"
 #include "keystay/token/key.h"
-#include "keystay/token/pin.h"
 #include "internal.h"
-
-/* A PIN that was refused is not tried again until its source changes. */
-static int
-may_try_pin(struct life *l, const struct token_conf *t, struct err *e)
-{
-	struct refusal was;
-	char when[WHEN_TEXT];
-	bool found;
-
-	if (refusal_get(l->db, t->name, &was, &found, e) < 0)
-		return -1;
-	if (!found || !text_same(was.source, t->pin))
-		return 0;
-	struct pin_mark now = pin_source_mark(t->pin);
-	if (pin_source_is_file(t->pin) &&
-		(was.inode != now.inode || was.changed_ns != now.changed_ns ||
-			was.size != now.size))
-		return 0;
-	err_set(e, ERR_PIN, "token '%s': the PIN of '%s' was refused on %s and is not tried again",
-		t->name, t->pin, when_format(was.at, when));
-	if (pin_source_is_file(t->pin))
-		return err_hint(e, "put the right PIN into '%s'", t->pin + strlen("file:"));
-	return err_hint(e, "set the right PIN, then 'keystay token pin %s --retry'", t->name);
-}
-
-static int
-remember_refusal(
-	struct life *l, const struct token_conf *t, const struct pin_mark *mark, struct err *e)
-{
-	struct refusal r = {.inode = mark->inode,
-		.changed_ns = mark->changed_ns,
-		.size = mark->size,
-		.at = services_now(l->services)};
-
-	text_copy(r.source, sizeof r.source, t->pin);
-	return refusal_save(l->db, t->name, &r, e);
-}
-
-static int
-open_token(struct life *l, const struct token_conf *t, struct token **ret, struct err *e)
-{
-	AUTO(secret) struct secret *pin = NULL;
-	char what[128];
-	struct err ignored;
-	bool refused;
-
-	if (may_try_pin(l, t, e) < 0)
-		return -1;
-	/* The mark is taken before the PIN is read: a change in between is seen as a change. */
-	struct pin_mark mark = pin_source_mark(t->pin);
-	snprintf(what, sizeof what, "PIN of token '%s'", t->name);
-	if (pin_get(t->pin, what, &pin, e) < 0)
-		return -1;
-	if (token_open(t, pin, ret, &refused, e) == 0)
-		return refusal_clear(l->db, t->name, e);
-	if (refused)
-		(void)!remember_refusal(l, t, &mark, &ignored);
-	return -1;
-}
 
 int
 life_token(struct life *l, const char *name, struct token **ret, struct err *e)
@@ -77,7 +18,8 @@ life_token(struct life *l, const char *name, struct token **ret, struct err *e)
 	if (!t)
 		return err_set(e, ERR_CONFIG, "there is no token '%s' under 'tokens:'", name);
 	struct open_token *o = &l->token[t - l->config->token];
-	if (!o->token && !o->failed && open_token(l, t, &o->token, &o->err) < 0)
+	if (!o->token && !o->failed &&
+		token_open_once(l->db, l->services, t, &o->token, &o->err) < 0)
 		o->failed = true;
 	if (o->failed) {
 		*e = o->err;

@@ -2,8 +2,11 @@
 
 #include <stdio.h>
 
+#include "identity.h"
+#include "keystay/life/life.h"
+#include "keystay/life/pins.h"
+#include "keystay/state/db.h"
 #include "keystay/token/key.h"
-#include "keystay/token/pin.h"
 
 /* The worst finding decides the exit status. */
 struct worst {
@@ -19,17 +22,13 @@ found_fault(struct run *r, struct worst *w, const char *where, const struct err 
 }
 
 static int
-look_at_token(struct run *r, const struct token_conf *conf, const char *where, struct err *e)
+look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const char *where,
+	struct err *e)
 {
-	AUTO(secret) struct secret *pin = NULL;
 	AUTO(token) struct token *t = NULL;
 	AUTO(list) struct list ids = {0};
-	char what[128];
-	bool refused;
 
-	snprintf(what, sizeof what, "PIN of token '%s'", conf->name);
-	if (pin_get(conf->pin, what, &pin, e) < 0 || token_open(conf, pin, &t, &refused, e) < 0 ||
-		key_list(t, &ids, e) < 0)
+	if (token_open_once(db, r->services, conf, &t, e) < 0 || key_list(t, &ids, e) < 0)
 		return -1;
 	const struct token_identity *id = token_identity_of(t);
 	run_finding(r, "ok", where, "", "label '%s', serial %s, %s; %zu private keys", id->label,
@@ -38,7 +37,7 @@ look_at_token(struct run *r, const struct token_conf *conf, const char *where, s
 }
 
 static void
-check_tokens(struct run *r, struct worst *w)
+check_tokens(struct run *r, struct db *db, struct worst *w)
 {
 	struct err e;
 
@@ -46,30 +45,93 @@ check_tokens(struct run *r, struct worst *w)
 		const struct token_conf *t = &r->config->token[i];
 		char where[96];
 		snprintf(where, sizeof where, "token '%s'", t->name);
-		if (look_at_token(r, t, where, &e) < 0)
+		if (look_at_token(r, db, t, where, &e) < 0)
 			found_fault(r, w, where, &e);
+	}
+}
+
+static void
+check_authorities(struct run *r, struct worst *w)
+{
+	struct err e;
+
+	for (size_t i = 0; i < r->config->authorities; i++) {
+		const struct authority_conf *a = &r->config->authority[i];
+		char where[96];
+		snprintf(where, sizeof where, "authority '%s'", a->name);
+		if (a->ops->check(a, r->services, &e) < 0)
+			found_fault(r, w, where, &e);
+		else
+			run_finding(r, "ok", where, "", "answers at '%s'", a->url);
+		/* A worker of a web server that is broken into could sign as the account. */
+		for (size_t k = 0; k < r->config->certificates; k++)
+			if (text_same(r->config->certificate[k].token, a->account_key.token)) {
+				run_finding(r, "warn", where, "give the account a token of its own",
+					"its account key is in the token '%s' of web servers' keys",
+					a->account_key.token);
+				break;
+			}
+	}
+}
+
+/* The rules that can be judged before there is a certificate. */
+static void
+check_policies(struct run *r, struct worst *w)
+{
+	for (size_t i = 0; i < r->config->certificates; i++) {
+		const struct certificate_conf *c = &r->config->certificate[i];
+		const char *types[KEY_TYPES];
+		struct policy_facts facts = {
+			.key_type = types, .key_types = c->keys, .now = services_now(r->services)};
+		struct judgement judged[RULES];
+		char where[96], hint[128];
+		for (size_t k = 0; k < c->keys; k++)
+			types[k] = key_type_word(c->key[k]);
+		policy_judge(policy_find(r->config->policies, c->policy), &facts, judged);
+		snprintf(where, sizeof where, "certificate '%s'", c->name);
+		snprintf(hint, sizeof hint, "see 'keystay policy explain %s'", c->name);
+		for (int rule = 0; rule < RULES; rule++) {
+			if (judged[rule].verdict == VERDICT_OK)
+				continue;
+			bool refused = judged[rule].verdict == VERDICT_REFUSED;
+			run_finding(r, refused ? "fail" : "warn", where, hint,
+				"policy '%s', %s (%s): %s", c->policy, rule_word((enum rule)rule),
+				judged[rule].value, judged[rule].text);
+			if (refused && w->status == EXIT_DONE)
+				w->status = EXIT_POLICY;
+		}
 	}
 }
 
 static int
 main_check(struct run *r, int argc, char **argv)
 {
+	AUTO(db) struct db *db = NULL;
 	struct worst w = {EXIT_DONE};
+	bool online = false;
 	struct err e;
 
-	if (argc)
-		return run_usage(r, &command_check, "what is '%s'?", argv[0]);
-	if (run_need_config(r, &e) < 0)
+	for (int i = 0; i < argc; i++) {
+		if (!text_same(argv[i], "--online"))
+			return run_usage(r, &command_check, "what is '%s'?", argv[i]);
+		online = true;
+	}
+	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
+		life_open_state(r->config, &db, &e) < 0)
 		return run_fail(r, &e);
-	run_finding(r, "ok", "configuration", "", "%zu tokens, %zu certificates in '%s'",
-		r->config->tokens, r->config->certificates, r->config->path);
-	check_tokens(r, &w);
+	run_finding(r, "ok", "configuration", "",
+		"%zu tokens, %zu authorities, %zu certificates in '%s'", r->config->tokens,
+		r->config->authorities, r->config->certificates, r->config->path);
+	check_tokens(r, db, &w);
+	check_policies(r, &w);
+	if (online)
+		check_authorities(r, &w);
 	return w.status;
 }
 
 const struct command command_check = {
 	.name = "check",
-	.synopsis = "",
-	.summary = "look at configuration and tokens, change nothing, say what to mend",
+	.synopsis = "[--online]",
+	.summary = "look at configuration, tokens and policies, change nothing, say what to mend",
 	.main = main_check,
 };

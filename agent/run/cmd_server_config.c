@@ -1,6 +1,21 @@
 #include "commands.h"
 
 #include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A line of the answer; with --json they are collected into "lines". */
+static void PRINTF_LIKE(2, 3) put(struct run *r, const char *fmt, ...)
+{
+	char line[8192];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	run_report(r, "lines", json_string(line));
+	run_say(r, "%s", line);
+}
 
 /*
  * The openssl.cnf that stock servers need: the default provider said out loud, the module's full
@@ -13,51 +28,52 @@ print_openssl_cnf(struct run *r, const struct token_conf *t)
 	const char *modules = OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
 	bool file = text_starts(t->pin, "file:");
 
-	run_say(r, "# --- /etc/keystay/openssl.cnf");
-	run_say(r, "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n"
-		   "[provider_sect]\ndefault = default_sect\npkcs11 = pkcs11_sect\n"
-		   "[default_sect]\nactivate = 1\n[pkcs11_sect]");
-	run_say(r, "module = %s/pkcs11.so", modules);
-	run_say(r, "pkcs11-module-path = %s", t->module);
+	put(r, "# --- /etc/keystay/openssl.cnf");
+	put(r, "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n"
+	       "[provider_sect]\ndefault = default_sect\npkcs11 = pkcs11_sect\n"
+	       "[default_sect]\nactivate = 1\n[pkcs11_sect]");
+	put(r, "module = %s/pkcs11.so", modules);
+	put(r, "pkcs11-module-path = %s", t->module);
 	if (t->init_args && *t->init_args)
-		run_say(r, "pkcs11-module-init-args = %s", t->init_args);
-	run_say(r, "# the first line of this file is the PIN; only the server's master reads it%s",
+		put(r, "pkcs11-module-init-args = %s", t->init_args);
+	put(r, "# the first line of this file is the PIN; only the server's master reads it%s",
 		file ? "" : " (your choice of path)");
-	run_say(r, "pkcs11-module-token-pin = %s", file ? t->pin : "file:/etc/keystay/server.pin");
-	run_say(r, "pkcs11-module-quirks = no-deinit no-operation-state\n"
-		   "pkcs11-module-cache-keys = false\nactivate = 1");
+	put(r, "pkcs11-module-token-pin = %s", file ? t->pin : "file:/etc/keystay/server.pin");
+	put(r, "pkcs11-module-quirks = no-deinit no-operation-state\n"
+	       "pkcs11-module-cache-keys = false\nactivate = 1");
 }
 
 static void
 print_nginx(struct run *r, const struct certificate_conf *c, const struct token_conf *t)
 {
 	const char *live = r->config->state;
-	char names[2000];
 
-	run_say(r, "# --- for the nginx unit: systemctl edit nginx");
-	run_say(r, "[Service]\nEnvironment=OPENSSL_CONF=/etc/keystay/openssl.cnf");
+	put(r, "# --- for the nginx unit: systemctl edit nginx");
+	put(r, "[Service]\nEnvironment=OPENSSL_CONF=/etc/keystay/openssl.cnf");
 	if (getenv("SOFTHSM2_CONF"))
-		run_say(r, "Environment=SOFTHSM2_CONF=%s", getenv("SOFTHSM2_CONF"));
+		put(r, "Environment=SOFTHSM2_CONF=%s", getenv("SOFTHSM2_CONF"));
 	run_say(r,
 		"# --- nginx.conf, outside http {}: nginx clears the environment of its workers");
-	run_say(r, "env OPENSSL_CONF;\nenv SOFTHSM2_CONF;");
-	run_say(r, "# --- nginx.conf, inside http {}");
-	run_say(r, "server {\n\tlisten 443 ssl;");
-	list_join(&c->names, names, sizeof names);
-	for (char *p = names; *p; p++)
-		if (*p == ',')
-			*p = ' ';
-	run_say(r, "\tserver_name %s;", names);
+	put(r, "env OPENSSL_CONF;\nenv SOFTHSM2_CONF;");
+	put(r, "# --- nginx.conf, inside http {}");
+	put(r, "server {\n\tlisten 443 ssl;");
+	AUTO(buf) struct buf names = BUF(256 * 1024);
+	for (size_t i = 0; i < c->names.count; i++)
+		buf_addf(&names, " %s", c->names.item[i]);
+	put(r, "\tserver_name%s;", buf_text(&names));
 	for (size_t i = 0; i < c->keys; i++) {
 		const char *dot = i ? "." : "", *type = i ? key_type_word(c->key[i]) : "";
-		run_say(r, "\tssl_certificate     %s/live/%s/fullchain%s%s.pem;", live, c->name,
-			dot, type);
-		run_say(r, "\tssl_certificate_key %s/live/%s/key%s%s.pem;", live, c->name, dot,
+		put(r, "\tssl_certificate     %s/live/%s/fullchain%s%s.pem;", live, c->name, dot,
 			type);
+		put(r, "\tssl_certificate_key %s/live/%s/key%s%s.pem;", live, c->name, dot, type);
 	}
-	run_say(r, "}");
+	put(r, "}");
+	put(r, "# --- keystay.yaml, under install: of this certificate (nginx -t needs the same"
+	       " openssl.cnf)");
+	put(r, "- target: nginx\n  test: [env, OPENSSL_CONF=/etc/keystay/openssl.cnf, nginx, -t, -q]\n"
+	       "  endpoints: [\"127.0.0.1:443\"]");
 	if (t->share.group)
-		run_say(r, "# --- workers must read the token: usermod -aG %s www-data",
+		put(r, "# --- workers must read the token: usermod -aG %s www-data",
 			t->share.group);
 	else
 		run_say(r,

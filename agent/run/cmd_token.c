@@ -95,7 +95,8 @@ main_token(struct run *r, int argc, char **argv)
 	struct err e;
 
 	if (argc == 1 && text_same(argv[0], "list")) {
-		if (run_need_config(r, &e) < 0 || list(r, &e) < 0)
+		if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
+			list(r, &e) < 0)
 			return run_fail(r, &e);
 		return EXIT_DONE;
 	}
@@ -121,7 +122,7 @@ main_token(struct run *r, int argc, char **argv)
 				r->config->path);
 			return run_fail(r, &e);
 		}
-		if (init(r, t, so, &e) < 0)
+		if (become_owner(r->config->state, &e) < 0 || init(r, t, so, &e) < 0)
 			return run_fail(r, &e);
 		return EXIT_DONE;
 	}

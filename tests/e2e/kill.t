@@ -24,8 +24,11 @@ tap "$([ "$total" -ge 100 ]; echo $?)" "$total points in one renewal"
 
 killed=0 broken=0 unserved=0 incomplete=0 unknown=0
 while read -r call n; do
-	strace -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
-		"$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1 </dev/null
+	(
+		strace -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
+			"$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1 </dev/null
+		exit $?
+	) 2>/dev/null
 	[ $? = 137 ] && killed=$((killed + 1))
 	live_pair_whole payments || { broken=$((broken + 1)); note "broken pair at $call $n"; }
 	[ -n "$(served payments.example)" ] || { unserved=$((unserved + 1)); note "not served at $call $n"; }

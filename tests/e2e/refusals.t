@@ -48,6 +48,7 @@ cp -p "$LAB/web.pin" "$LAB/web.pin.good"
 printf 'wrong\n' >"$LAB/web.pin"
 refused 4 "token 'web': login refused \(CKR_PIN_INCORRECT\)" "a wrong PIN" renew payments --force
 refused 4 'was refused on .* and is not tried again' "the same wrong PIN" renew payments --force
+refused 4 'is not tried again' "check does not try it either" check
 ks status --json
 is "$(jq -r '.certificates[0] | .state + " " + .attempt.error.kind' <<<"$OUT")" "failed pin" "status tells"
 cat "$LAB/web.pin.good" >"$LAB/web.pin"
@@ -86,9 +87,24 @@ rm -rf "${LAB:?}/tokens"/*
 cp -a "$LAB/good-tokens/." "$LAB/tokens/"
 first=$(live_fingerprint payments)
 
+# --- policies
+mkdir -p "$LAB/policies"
+printf 'policy: ours\nextends: web-public\nrules:\n  key_types: [rsa-3072]\n' >"$LAB/policies/ours.yaml"
+sed -i 's/policy: lab/policy: ours/' "$CONFIG"
+refused 3 "policy 'ours' refuses it: key_types \(rsa-3072\): a key of type ec-p256 is wanted" "a key type that the policy does not allow" renew payments --force
+refused 3 "fail +certificate 'payments': policy 'ours', key_types" "check says so before" check
+refused 3 'refused +key_types' "and policy explain" policy explain payments
+printf 'policy: ours\nrules:\n  key_type: [rsa-3072]\n' >"$LAB/policies/ours.yaml"
+refused 2 "ours.yaml:3:3: unknown rule 'key_type'" "an unknown rule" check
+rm -r "$LAB/policies"
+mend
+
 # --- the network
+ks_is 0 "the authority answers" check --online
+like "$OUT" "authority 'pebble': answers at" "and check --online says so"
 sed -i 's,url: https://127.0.0.1:[0-9]*,url: https://127.0.0.1:1,' "$CONFIG"
 refused 5 "no answer from 'https://127.0.0.1:1/dir'" "an authority that is not there" renew payments --force
+refused 5 "no answer from" "check --online says so" check --online
 mend
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other \
 	-keyout "$LAB/other.key" -out "$LAB/other.pem" 2>/dev/null

@@ -79,8 +79,8 @@ struct ca_ops {
 	void (*settle)(void *ca, const struct ca_order *order);
 	/* The account as the authority names it, "" while there is none; borrowed. */
 	const char *(*account)(void *ca);
-	/* Looks whether the authority answers and is what the configuration says. */
-	int (*check)(void *ca, struct err *e);
+	/* Without a session: does the authority answer, and as what the configuration says? */
+	int (*check)(const struct authority_conf *conf, const struct services *s, struct err *e);
 	void (*close)(void *ca);
 };
 
