@@ -1,0 +1,414 @@
+/*
+ * The nine steps with time held still: a real SoftHSM and database, a double for the authority, and
+ * services whose clock only moves when the loop sleeps.
+ */
+#include "support/double_ca.h"
+#include "support/softhsm.h"
+#include "support/unit.h"
+
+#include <sys/stat.h>
+
+#include "keystay/base/file.h"
+#include "keystay/config/config.h"
+#include "keystay/life/life.h"
+#include "keystay/net/probe.h"
+#include "keystay/run/system.h"
+#include "keystay/state/attempts.h"
+#include "keystay/state/db.h"
+#include "keystay/state/inventory.h"
+#include "keystay/state/keys.h"
+#include "keystay/x509/chain.h"
+
+static when_t now;
+static const char *shown; /* the certificate whose live leaf every endpoint shows; NULL: another */
+static int reloads;
+static struct services services;
+static struct config *config;
+
+static when_t
+still_now(void *ctx)
+{
+	(void)ctx;
+	return now;
+}
+
+static void
+still_sleep(void *ctx, int ms)
+{
+	(void)ctx;
+	now += (ms + 999) / 1000;
+}
+
+static int
+still_run(void *ctx, const struct child *c, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	reloads += text_same(c->argv[0], "reload");
+	return 0;
+}
+
+static int
+still_probe(void *ctx, const struct probe_request *r, struct probe_answer *ret, struct err *e)
+{
+	char path[4200];
+	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
+	AUTO(chain) struct chain *chain = NULL;
+	struct leaf_facts facts;
+
+	(void)ctx;
+	(void)r;
+	snprintf(ret->fingerprint, sizeof ret->fingerprint, "of another server");
+	if (!shown)
+		return 0;
+	snprintf(path, sizeof path, "%s/live/%s/fullchain.pem", config->state, shown);
+	if (file_read(path, &pem, e) < 0 || chain_parse(buf_text(&pem), pem.len, &chain, e) < 0 ||
+		chain_leaf_facts(chain, &facts, e) < 0)
+		return -1;
+	snprintf(ret->fingerprint, sizeof ret->fingerprint, "%s", facts.fingerprint);
+	return 0;
+}
+
+/* A fresh state folder and a configuration with these certificates. */
+static void
+begin(const char *certificates)
+{
+	static int number;
+	char text[8192], name[64];
+
+	config_free(config);
+	config = NULL;
+	snprintf(name, sizeof name, "keystay-%d.yaml", ++number);
+	snprintf(text, sizeof text,
+		"state: %s/state-%d\n"
+		"tokens:\n"
+		"  - {name: web, module: " SOFTHSM_MODULE ", label: life, pin: 'file:%s'}\n"
+		"authorities:\n"
+		"  - {name: ca, protocol: acme, url: 'https://ca.example/', account_key: {token: web}}\n"
+		"certificates:\n%s",
+		unit_folder(), number, unit_file("pin", "1234\n"), certificates);
+	chmod(unit_file("pin", "1234\n"), 0600);
+	assert_ok(config_read(unit_file(name, text), &config, UNIT_ERR));
+	config->authority[0].ops = &double_ca_ops;
+	double_ca = (struct double_ca){.lifetime = 90 * DAY};
+	shown = NULL;
+	reloads = 0;
+}
+
+#define PLAIN(name, names)                                                                  \
+	"  - {name: " name ", names: [" names "], token: web, authority: ca, policy: lab, " \
+	"challenge: {type: http-01, webroot: /nowhere}}\n"
+#define SERVED(name, names)                                                                       \
+	"  - {name: " name ", names: [" names "], token: web, authority: ca, policy: lab, "       \
+	"challenge: {type: http-01, webroot: /nowhere}, install: [{target: nginx, test: [test], " \
+	"reload: [reload], endpoints: ['127.0.0.1:1']}]}\n"
+
+/* Runs all certificates with a wish; the results go into `result` (4 at most). */
+static void
+run(const struct wish *wish, when_t wait, struct life_result result[4])
+{
+	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
+	struct life *l;
+	bool started;
+
+	assert_ok(life_open(&conf, &l, UNIT_ERR));
+	for (size_t i = 0; i < config->certificates; i++)
+		assert_ok(life_want(l, &config->certificate[i], wish, &started, UNIT_ERR));
+	assert_ok(life_go(l, wait, UNIT_ERR));
+	for (size_t i = 0; i < config->certificates && i < 4; i++)
+		result[i] = *life_result_at(l, i);
+	life_close(l);
+}
+
+static struct db *
+open_state(void)
+{
+	struct db *db;
+	assert_ok(life_open_state(config, &db, UNIT_ERR));
+	assert_non_null(db);
+	return db;
+}
+
+static int64_t
+live_version(const char *name)
+{
+	AUTO(db) struct db *db = open_state();
+	struct certificate_row row;
+
+	assert_ok(certificate_get(db, name, &row, UNIT_ERR));
+	return row.live_version;
+}
+
+static int
+count_key(void *ctx, const struct key_row *k, struct err *e)
+{
+	(void)e;
+	*(int *)ctx += text_same(k->purpose, "certificate");
+	return 0;
+}
+
+static int
+keys_of(const char *name)
+{
+	AUTO(db) struct db *db = open_state();
+	int count = 0;
+
+	assert_ok(keys_each(db, name, count_key, &count, UNIT_ERR));
+	return count;
+}
+
+static const struct wish issue = {.issue = true, .reason = "test"};
+static const struct wish renew = {.reason = "test"};
+
+static void
+orders_that_wait_wait_together(void **state)
+{
+	struct life_result r[4];
+	when_t start = now;
+
+	(void)state;
+	begin(PLAIN("a", "a.example") PLAIN("b", "b.example") PLAIN("c", "c.example"));
+	double_ca.waits = 2;
+	double_ca.wait = 30;
+	run(&issue, HOUR, r);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(r[i].state, LIFE_DONE);
+	assert_int_equal(now - start, 60);
+	assert_int_equal(double_ca.orders, 3);
+	assert_int_equal(double_ca.settled, 3);
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_NOTHING);
+}
+
+static void
+what_waits_longer_than_the_command_is_continued_by_the_next(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	double_ca.waits = 1;
+	double_ca.wait = HOUR;
+	run(&issue, 10 * MINUTE, r);
+	assert_int_equal(r[0].state, LIFE_WAITING);
+	assert_int_equal(r[0].not_before, now + HOUR);
+	run(&issue, 10 * MINUTE, r);
+	assert_int_equal(r[0].state, LIFE_WAITING);
+	now += HOUR;
+	run(&issue, 10 * MINUTE, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(double_ca.orders, 1);
+	assert_int_equal(keys_of("a"), 1);
+}
+
+static void
+no_connection_parks_all_that_goes_to_that_authority(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example") PLAIN("b", "b.example"));
+	double_ca.fails = ERR_NETWORK;
+	run(&issue, HOUR, r);
+	assert_int_equal(double_ca.advances, 1);
+	assert_int_equal(r[0].state, LIFE_FAILED);
+	assert_int_equal(r[1].state, LIFE_FAILED);
+	assert_int_equal(r[1].err.kind, ERR_NETWORK);
+	/* The schedule of an unattended pass: a minute, ten, a hundred, a day. */
+	const struct wish due = {.due = true, .reason = "due"};
+	static const when_t steps[] = {10 * MINUTE, 100 * MINUTE, DAY, DAY};
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		now += i == 0 ? MINUTE : steps[i - 1];
+		run(&due, 0, r);
+		assert_int_equal(r[0].state, LIFE_FAILED);
+		run(&due, 0, r);
+		assert_int_equal(r[0].state, LIFE_WAITING);
+		assert_int_equal(r[0].not_before, now + steps[i]);
+	}
+	double_ca.fails = ERR_NONE;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(r[1].state, LIFE_DONE);
+	assert_int_equal(keys_of("a"), 1);
+}
+
+static void
+what_the_authority_said_about_time_is_respected_by_people_too(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	double_ca.fails = ERR_BUSY;
+	double_ca.retry_at = now + 5 * HOUR;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_BUSY);
+	double_ca.fails = ERR_NONE;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_WAITING);
+	assert_int_equal(r[0].not_before, double_ca.retry_at);
+	now = double_ca.retry_at;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+}
+
+static void
+a_lying_authority_is_refused_and_a_new_order_is_made(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example, b.example"));
+	double_ca.other_key = true;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_AUTHORITY);
+	assert_non_null(strstr(r[0].err.text, "for another key than ours"));
+	double_ca.other_key = false;
+	double_ca.drop = "b.example";
+	run(&issue, HOUR, r);
+	assert_non_null(strstr(r[0].err.text, "lacks the name 'b.example'"));
+	double_ca.drop = NULL;
+	double_ca.lifetime = -DAY;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_AUTHORITY);
+	assert_int_equal(live_version("a"), 0);
+	double_ca.lifetime = 90 * DAY;
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(double_ca.orders, 4);
+	assert_int_equal(keys_of("a"), 1);
+}
+
+static void
+a_server_that_shows_another_leaf_gets_the_old_version_back(void **state)
+{
+	struct life_result r[4];
+	char path[4200], to[256] = "";
+
+	(void)state;
+	begin(SERVED("a", "a.example"));
+	/* The first has nothing to go back to: it stays, and the state says so. */
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_SERVED);
+	assert_non_null(strstr(r[0].err.text, "no certificate before it"));
+	shown = "a";
+	run(&issue, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(live_version("a"), 1);
+	shown = NULL;
+	when_t start = now;
+	run(&renew, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_SERVED);
+	assert_non_null(strstr(r[0].err.text, "rolled back to version 1"));
+	assert_in_range(now - start, 15, 30);
+	snprintf(path, sizeof path, "%s/live/a", config->state);
+	assert_true(readlink(path, to, sizeof to - 1) > 0);
+	assert_non_null(strstr(to, "/0001"));
+	/* The certificate that was issued is not thrown away. */
+	shown = "a";
+	int orders = double_ca.orders;
+	run(&renew, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(double_ca.orders, orders);
+	assert_int_equal(live_version("a"), 2);
+}
+
+static void
+one_reload_serves_all_that_became_live_before_it(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(SERVED("a", "a.example") SERVED("b", "b.example") SERVED("c", "c.example"));
+	shown = "a";
+	run(&issue, 0, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(reloads, 1);
+}
+
+static void
+renewals_come_by_share_of_life_and_rotation_by_the_policy(void **state)
+{
+	const struct wish due = {.due = true, .reason = "due"};
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	run(&issue, 0, r);
+	/* A third of 90 days is left. */
+	struct policy *policy = (struct policy *)policy_find(config->policies, "lab");
+	policy->rotate = 80 * DAY;
+	now += 55 * DAY;
+	run(&due, 0, r);
+	assert_int_equal(r[0].state, LIFE_NOTHING);
+	now += 5 * DAY + 8 * HOUR;
+	run(&due, 0, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(keys_of("a"), 1); /* 60 days old: the key stays */
+	/* It is due when the key is 80 days old, before its certificate is. */
+	now += 19 * DAY;
+	run(&due, 0, r);
+	assert_int_equal(r[0].state, LIFE_NOTHING);
+	now += DAY;
+	run(&due, 0, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(keys_of("a"), 2);
+}
+
+static void
+a_changed_name_makes_a_new_request(void **state)
+{
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	double_ca.waits = 1;
+	double_ca.wait = HOUR;
+	run(&issue, 0, r);
+	assert_int_equal(r[0].state, LIFE_WAITING);
+	assert_true(list_add(&config->certificate[0].names, "more.example"));
+	now += HOUR;
+	run(&issue, 2 * HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(double_ca.orders, 2);
+	assert_int_equal(keys_of("a"), 1);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	softhsm_conf_free(softhsm_token("life", "1234"));
+	services = *system_services();
+	services.now = still_now;
+	services.sleep_ms = still_sleep;
+	services.run = still_run;
+	services.probe = still_probe;
+	now = when_from_utc(2026, 11, 21, 12, 0, 0);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	config_free(config);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(orders_that_wait_wait_together),
+		cmocka_unit_test(what_waits_longer_than_the_command_is_continued_by_the_next),
+		cmocka_unit_test(no_connection_parks_all_that_goes_to_that_authority),
+		cmocka_unit_test(what_the_authority_said_about_time_is_respected_by_people_too),
+		cmocka_unit_test(a_lying_authority_is_refused_and_a_new_order_is_made),
+		cmocka_unit_test(a_server_that_shows_another_leaf_gets_the_old_version_back),
+		cmocka_unit_test(one_reload_serves_all_that_became_live_before_it),
+		cmocka_unit_test(renewals_come_by_share_of_life_and_rotation_by_the_policy),
+		cmocka_unit_test(a_changed_name_makes_a_new_request),
+	};
+	return cmocka_run_group_tests_name("life", tests, set_up, tear_down);
+}
