@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "internal.h"
-#include "keystay/base/buf.h"
 #include "keystay/base/log.h"
 #include "keystay/base/text.h"
 #include "public.h"
@@ -287,39 +286,10 @@ key_discard(struct token *t, const struct key_name *name, struct err *e)
 	return 0;
 }
 
-/* Everything but unreserved characters is percent-encoded (RFC 7512 2.3). */
-static void
-uri_text(struct buf *b, const char *text)
-{
-	for (; *text; text++)
-		if ((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-			(*text >= '0' && *text <= '9') || strchr("-._~", *text))
-			buf_add(b, text, 1);
-		else
-			buf_addf(b, "%%%02X", (unsigned char)*text);
-}
-
 int
 key_uri(const struct token *t, const struct key_name *name, char uri[KEY_URI_TEXT], struct err *e)
 {
-	AUTO(buf) struct buf b = BUF(KEY_URI_TEXT - 1);
-
-	buf_adds(&b, "pkcs11:token=");
-	uri_text(&b, t->identity.label);
-	if (t->identity.serial[0]) {
-		buf_adds(&b, ";serial=");
-		uri_text(&b, t->identity.serial);
-	}
-	buf_adds(&b, ";object=");
-	uri_text(&b, name->label);
-	buf_adds(&b, ";id=");
-	for (const char *hex = name->id; *hex; hex += 2)
-		buf_addf(&b, "%%%.2s", hex);
-	buf_adds(&b, ";type=private");
-	if (b.full)
-		return err_set(e, ERR_FAILED, "the URI of key '%s' is too long", name->label);
-	text_copy(uri, KEY_URI_TEXT, buf_text(&b));
-	return 0;
+	return uri_make(t->identity.label, t->identity.serial, name->label, name->id, uri, e);
 }
 
 /* The road is opened late: what only looks at a token needs no provider. */

@@ -9,6 +9,7 @@
 #define KEYSTAY_TOKEN_KEY_H
 
 #include "keystay/base/err.h"
+#include "keystay/token/uri.h"
 
 #include <openssl/types.h>
 #include <stdbool.h>
@@ -25,7 +26,6 @@ bool key_type_of(const char *word, enum key_type *ret);
 #define KEY_ID_TEXT 33
 #define KEY_HASH_TEXT 65
 #define KEY_LABEL_TEXT 96
-#define KEY_URI_TEXT 512
 
 struct key_name {
 	char id[KEY_ID_TEXT];

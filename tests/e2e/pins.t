@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The other sources of a PIN: a systemd credential, the environment, the terminal. No PIN is left in
+# a file, a log, or the environment of a child.
+. "$(dirname "$0")/tap.sh"
+LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
+LAB_WEB_PIN='c4nary#$" pin'
+lab_usual
+good=$(cat "$CONFIG")
+with_source() {
+	sed "s,pin: file:.*web.pin,pin: $1," <<<"$good" >"$CONFIG"
+}
+
+with_source 'env:WEB_PIN'
+export WEB_PIN=$LAB_WEB_PIN
+# The reload is a child: what it sees of the environment is written down.
+printf '#!/bin/sh\nenv >%s/child-env\nexec kill -HUP "$(cat %s/nginx.pid)"\n' "$LAB" "$LAB" >"$LAB/reload-nginx"
+ks_is 0 "env:" issue payments
+unlike "$(cat "$LAB/child-env")" 'c4nary|WEB_PIN' "a child does not see it"
+like "$(cat "$LAB/child-env")" '^PATH=' "but it has an environment"
+unset WEB_PIN
+ks_is 4 "env: without the variable" renew payments --force
+like "$OUT" "the environment has no 'WEB_PIN'" "says so"
+
+with_source credential:web-pin
+ks_is 4 "credential: outside systemd" renew payments --force
+like "$OUT" "no systemd credential 'web-pin'" "says so"
+mkdir "$LAB/credentials"
+cp "$LAB/web.pin" "$LAB/credentials/web-pin"
+export CREDENTIALS_DIRECTORY=$LAB/credentials
+ks_is 0 "credential:" renew payments --force
+unset CREDENTIALS_DIRECTORY
+
+with_source prompt
+OUT=$(setsid "$KEYSTAY" --config "$CONFIG" renew payments --force 2>&1 </dev/null)
+is $? 4 "prompt without a terminal"
+like "$OUT" 'asked for on the terminal, and there is none' "says so"
+{ sleep 2; printf "%s\n" "$LAB_WEB_PIN"; sleep 1; } |
+	script -qec "$KEYSTAY --config $CONFIG renew payments --force" "$LAB/typescript" >/dev/null
+is $? 0 "prompt on a terminal"
+like "$(cat "$LAB/typescript")" "PIN of token 'web':" "asks for the right PIN"
+is "$(served payments.example)" "$(live_fingerprint payments)" "and what came of it is served"
+
+printf '%s\n' "$good" >"$CONFIG"
+ks_is 0 "once more, with all that it says" -v renew payments --force
+unlike "$OUT" 'c4nary' "no PIN in debug output"
+is "$(grep -rlF 'c4nary' "$LAB/state" "$LAB/log" | wc -l)" 0 "no PIN in state or logs"
+ks server-config nginx payments
+unlike "$OUT" 'c4nary' "no PIN in what servers are told"
+done_testing
