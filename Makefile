@@ -151,7 +151,7 @@ check-lint:
 		-j 2 agent && echo "check-lint: cppcheck found nothing"
 
 check-shell:
-	$(Q)shellcheck -x -P SCRIPTDIR -e SC1091,SC2086,SC2016,SC2129,SC2119,SC2120,SC2001,SC2181,SC2034 $(SHELL_FILES) && echo "check-shell: $(words $(SHELL_FILES)) scripts"
+	$(Q)shellcheck -x -P SCRIPTDIR -e SC1091,SC2086,SC2016,SC2129,SC2119,SC2120,SC2001,SC2181,SC2034,SC2319 $(SHELL_FILES) && echo "check-shell: $(words $(SHELL_FILES)) scripts"
 
 deps:
 	$(Q)scripts/deps
