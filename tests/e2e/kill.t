@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # kill -9 at the system calls of one renewal: the live pair is never broken, the next run completes,
 # and the keys in the token are the keys in the database. KILL_POINTS=all takes every write, rename,
-# fsync, unlink and send (make proof-kill); the default is a spread of them.
+# fsync, unlink and send (make proof-kill); the default is a spread of them. KILL_SHARE=2/3 takes the
+# second third, so that several can run beside each other.
+#
+# Not among the points: SoftHSM's own writes to its token.object and generation files. It cuts
+# token.object and writes it anew in place at every login, and a process that is killed between the
+# two leaves a token that no program can open any more (docs/TOKENS.md).
 . "$(dirname "$0")/tap.sh"
 LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
 export PEBBLE_WFE_NONCEREJECT=0
@@ -10,17 +15,21 @@ POINTS=${KILL_POINTS:-18}
 lab_usual
 ks_is 0 "the first certificate" issue payments
 
-strace -qq -o "$LAB/trace" -e trace="$CALLS" "$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1
+strace -qq -y -o "$LAB/trace" -e trace="$CALLS" "$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1
 is $? 0 "a renewal under strace"
 # A line per point: the call and which one of its kind it is.
-awk -F'(' '{ print $1, ++n[$1] }' "$LAB/trace" >"$LAB/all-points"
+awk -F'(' '{ ++n[$1] } !/tokens\/[^>]*\/(token\.object|generation)>/ { print $1, n[$1] }' \
+	"$LAB/trace" >"$LAB/all-points"
+left_out=$(($(wc -l <"$LAB/trace") - $(wc -l <"$LAB/all-points")))
 total=$(wc -l <"$LAB/all-points")
 if [ "$POINTS" = all ]; then
-	cp "$LAB/all-points" "$LAB/points"
+	awk -v share="${KILL_SHARE:-1/1}" 'BEGIN { split(share, s, "/") } NR % s[2] == s[1] % s[2]' \
+		"$LAB/all-points" >"$LAB/points"
 else
 	awk -v total="$total" -v want="$POINTS" 'int(NR * want / total) != int((NR - 1) * want / total)' "$LAB/all-points" >"$LAB/points"
 fi
 tap "$([ "$total" -ge 100 ]; echo $?)" "$total points in one renewal"
+note "$left_out writes of SoftHSM to its own token.object and generation are left out"
 
 killed=0 broken=0 unserved=0 incomplete=0 unknown=0
 while read -r call n; do
