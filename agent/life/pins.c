@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keystay/state/accounts.h"
+#include "keystay/state/refusals.h"
 #include "keystay/token/pin.h"
 
 /* A PIN that was refused is not tried again until its source changes. */

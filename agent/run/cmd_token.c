@@ -4,7 +4,7 @@
 
 #include "identity.h"
 #include "keystay/life/life.h"
-#include "keystay/state/accounts.h"
+#include "keystay/state/refusals.h"
 #include "keystay/state/db.h"
 #include "keystay/token/admin.h"
 #include "keystay/token/pin.h"

@@ -96,83 +96,110 @@ run_command(struct run *r, const struct command *c, int argc, char **argv)
 	return status;
 }
 
-int
-main(int argc, char **argv)
+static const struct command *
+find_command(const char *name)
 {
-	struct run r = {.config_path = "/etc/keystay/keystay.yaml", .services = system_services()};
-	bool help = false;
+	for (size_t i = 0; i < COUNT(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+/* What the command line asks for before a command is chosen. */
+struct request {
+	bool help;
+	bool version;
+	char **rest; /* the command and its own arguments */
+	int count;
+};
+
+/*
+ * Options of all commands may stand before and behind the command; what is not known here is the
+ * command's own. -1 for an option without its value.
+ */
+static int
+read_options(struct run *r, struct request *q, int argc, char **argv)
+{
 	int option;
 
-	protect_process();
-	/* Global options may stand before and behind the command; what is not known is the
-	 * command's. */
 	opterr = 0;
-	char **rest = calloc((size_t)argc + 1, sizeof *rest);
-	int count = 0;
-	if (!rest)
-		return EXIT_FAILED;
 	while ((option = getopt_long(argc, argv, "-:vqhV", options, NULL)) != -1)
 		switch (option) {
 		case 'c':
-			r.config_path = optarg;
+			r->config_path = optarg;
 			break;
 		case 'j':
-			r.json = true;
+			r->json = true;
 			break;
 		case 'v':
 			log_enable(true);
 			break;
 		case 'q':
-			r.quiet = true;
+			r->quiet = true;
 			break;
 		case 'y':
-			r.yes = true;
+			r->yes = true;
 			break;
 		case 'h':
-			help = true;
+			q->help = true;
 			break;
 		case 'V':
-			puts("keystay " VERSION);
-			free(rest);
-			return EXIT_DONE;
+			q->version = true;
+			break;
 		case ':':
 			fprintf(stderr, "keystay: '%s' needs a value\n", argv[optind - 1]);
-			free(rest);
-			return EXIT_USAGE;
+			return -1;
 		case 1:
-			rest[count++] = optarg;
+			q->rest[q->count++] = optarg;
 			break;
 		default:
-			rest[count++] = argv[optind - 1];
+			q->rest[q->count++] = argv[optind - 1];
 			break;
 		}
 	while (optind < argc)
-		rest[count++] = argv[optind++];
-	r.report = json_pack("{s:i}", "schema", 1);
-	r.terminal = !r.json && isatty(STDOUT_FILENO);
-	if (count == 0) {
+		q->rest[q->count++] = argv[optind++];
+	return 0;
+}
+
+static int
+do_request(struct run *r, const struct request *q)
+{
+	const struct command *c = q->count ? find_command(q->rest[0]) : NULL;
+
+	if (q->version) {
+		puts("keystay " VERSION);
+		return EXIT_DONE;
+	}
+	if (q->count == 0) {
 		print_help();
-		free(rest);
-		json_decref(r.report);
-		return help ? EXIT_DONE : EXIT_USAGE;
+		return q->help ? EXIT_DONE : EXIT_USAGE;
 	}
-	int status = EXIT_USAGE;
-	size_t i = 0;
-	while (i < COUNT(commands) && strcmp(commands[i]->name, rest[0]) != 0)
-		i++;
-	if (i == COUNT(commands)) {
-		struct err e;
-		err_set(&e, ERR_USAGE, "unknown command '%s'", rest[0]);
-		err_hint(&e, "'keystay --help' lists the commands");
-		status = run_fail(&r, &e);
-		print_report(&r);
-	} else if (help) {
-		print_command_help(commands[i]);
-		json_decref(r.report);
-		status = EXIT_DONE;
-	} else {
-		status = run_command(&r, commands[i], count - 1, rest + 1);
+	if (c && q->help) {
+		print_command_help(c);
+		return EXIT_DONE;
 	}
-	free(rest);
+	r->report = json_pack("{s:i}", "schema", 1);
+	r->terminal = !r->json && isatty(STDOUT_FILENO);
+	if (c)
+		return run_command(r, c, q->count - 1, q->rest + 1);
+	struct err e;
+	err_set(&e, ERR_USAGE, "unknown command '%s'", q->rest[0]);
+	err_hint(&e, "'keystay --help' lists the commands");
+	int status = run_fail(r, &e);
+	print_report(r);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run r = {.config_path = "/etc/keystay/keystay.yaml", .services = system_services()};
+	struct request q = {.rest = calloc((size_t)argc + 1, sizeof *q.rest)};
+
+	if (!q.rest)
+		return EXIT_FAILED;
+	protect_process();
+	int status = read_options(&r, &q, argc, argv) < 0 ? EXIT_USAGE : do_request(&r, &q);
+	free(q.rest);
 	return status;
 }

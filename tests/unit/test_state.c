@@ -7,6 +7,7 @@
 
 #include "keystay/base/text.h"
 #include "keystay/state/accounts.h"
+#include "keystay/state/refusals.h"
 #include "keystay/state/attempts.h"
 #include "keystay/state/db.h"
 #include "keystay/state/inventory.h"

@@ -1,5 +1,5 @@
 /*
- * Accounts at authorities, and PINs that a token refused.
+ * Accounts at authorities.
  */
 #ifndef KEYSTAY_STATE_ACCOUNTS_H
 #define KEYSTAY_STATE_ACCOUNTS_H
@@ -20,19 +20,5 @@ struct account_row {
 int account_get(struct db *db, const char *authority, const char *directory,
 	struct account_row *ret, bool *ret_found, struct err *e) MUST_USE;
 int account_save(struct db *db, const struct account_row *row, struct err *e) MUST_USE;
-
-/* The mark of a source whose PIN was refused (token/pin.h); zeros for a source that is no file. */
-struct refusal {
-	char source[512];
-	int64_t inode;
-	int64_t changed_ns;
-	int64_t size;
-	when_t at;
-};
-
-int refusal_get(struct db *db, const char *token, struct refusal *ret, bool *ret_found,
-	struct err *e) MUST_USE;
-int refusal_save(struct db *db, const char *token, const struct refusal *r, struct err *e) MUST_USE;
-int refusal_clear(struct db *db, const char *token, struct err *e) MUST_USE;
 
 #endif
