@@ -5,7 +5,7 @@
 #   make test       every test, unit and end to end                      (runs `make deps`)
 #   make check      floors, headers, layout, linters, unit tests, fuzz seeds
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
-#   make proof-kill kill -9 at every point of a renewal
+#   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load
 #   make install    PREFIX=/usr/local, DESTDIR=
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -54,7 +54,7 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-kill clean install
+	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate clean install
 all: build/keystay
 
 # The program people run is always the release one.
@@ -175,6 +175,12 @@ test: deps
 proof-kill: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace tests/e2e/kill.t
+
+#   proof-rotate: 20 rotations to a new key under two clients (two minutes)
+proof-rotate: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env ROTATIONS=20 prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/rotate.t
 
 install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay

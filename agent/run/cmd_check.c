@@ -103,6 +103,32 @@ check_policies(struct run *r, struct worst *w)
 	}
 }
 
+/* Can the servers live with what is live now? Only their own tests are run; nothing is reloaded. */
+static void
+check_targets(struct run *r, struct worst *w)
+{
+	struct err e;
+
+	for (size_t i = 0; i < r->config->certificates; i++) {
+		const struct certificate_conf *c = &r->config->certificate[i];
+		char where[96], live[4200];
+		snprintf(where, sizeof where, "certificate '%s'", c->name);
+		snprintf(live, sizeof live, "%s/live/%s", r->config->state, c->name);
+		if (access(live, F_OK) < 0)
+			continue;
+		for (size_t k = 0; k < c->installs; k++) {
+			const struct target_conf *t = &c->install[k];
+			if (!t->ops->test)
+				continue;
+			if (t->ops->test(t, r->services, &e) < 0)
+				found_fault(r, w, where, &e);
+			else
+				run_finding(r, "ok", where, "", "its target '%s' passes its test",
+					t->ops->word);
+		}
+	}
+}
+
 static int
 main_check(struct run *r, int argc, char **argv)
 {
@@ -124,6 +150,7 @@ main_check(struct run *r, int argc, char **argv)
 		r->config->authorities, r->config->certificates, r->config->path);
 	check_tokens(r, db, &w);
 	check_policies(r, &w);
+	check_targets(r, &w);
 	if (online)
 		check_authorities(r, &w);
 	return w.status;
@@ -132,6 +159,7 @@ main_check(struct run *r, int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.synopsis = "[--online]",
-	.summary = "look at configuration, tokens and policies, change nothing, say what to mend",
+	.summary =
+		"look at configuration, tokens, policies and servers, change nothing, say what to mend",
 	.main = main_check,
 };

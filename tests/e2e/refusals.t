@@ -129,7 +129,10 @@ is "$(served payments.example)" "$first" "and is served"
 sed -i 's/http {/http { nonsense;/' "$LAB/nginx.conf"
 refused 1 'nginx refuses the configuration.*unknown directive' "nginx test failing" renew payments --force
 like "$OUT" 'rolled back to version' "it was rolled back"
+refused 1 "fail +certificate 'payments': nginx refuses" "check finds it too" check
 sed -i 's/ nonsense;//' "$LAB/nginx.conf"
+ks_is 0 "and is content when it is mended" check
+like "$OUT" "certificate 'payments': its target 'nginx' passes its test" "which it says"
 is "$(live_fingerprint payments)" "$first" "live is the old one"
 cp "$LAB/nginx.conf" "$LAB/nginx.good"
 cp -L "$LAB/state/live/payments/fullchain.pem" "$LAB/pinned.pem"
