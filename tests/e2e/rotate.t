@@ -13,7 +13,11 @@ done
 good=0
 for _ in $(seq "$ROTATIONS"); do
 	ks renew payments --force --key new
-	[ "$STATUS" = 0 ] && good=$((good + 1)) || note "$OUT"
+	if [ "$STATUS" = 0 ]; then
+		good=$((good + 1))
+	else
+		note "$OUT"
+	fi
 done
 sleep 1
 kill "${clients[@]}"
