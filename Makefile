@@ -55,12 +55,13 @@ LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] t
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
 	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate clean install
-all: build/keystay
-
 # The program people run is always the release one.
-build/keystay: $(OUT)/keystay
 ifeq ($(MODE),release)
+all: build/keystay
+build/keystay: $(OUT)/keystay
 	$(Q)ln -sf release/keystay $@
+else
+all: $(OUT)/keystay
 endif
 
 $(OUT)/keystay: $(OUT)/agent/run/main.o $(SANITIZED) $(LIBRARY)
@@ -162,12 +163,13 @@ check: all check-floors check-layout check-lint check-shell unit
 # Each end-to-end test is root in mount and network namespaces of its own.
 E2E = tests/e2e/*.t
 e2e: all tools
-	$(Q)$(AS_ROOT) prove --timer --exec tests/e2e/in-namespace $(E2E)
+	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) prove --timer --exec tests/e2e/in-namespace $(E2E)
 
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
 test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
+	$(Q)$(MAKE) --no-print-directory MODE=asan e2e E2E=tests/e2e/hostile.t
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Longer proofs, each the same test as in `make test` with more of it.
