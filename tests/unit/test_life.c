@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "keystay/base/file.h"
+#include "keystay/base/lock.h"
 #include "keystay/config/config.h"
 #include "keystay/life/life.h"
 #include "keystay/net/probe.h"
@@ -374,6 +375,33 @@ a_changed_name_makes_a_new_request(void **state)
 	assert_int_equal(keys_of("a"), 1);
 }
 
+static void
+a_lock_that_is_not_had_in_thirty_seconds_names_its_holder(void **state)
+{
+	struct life_conf conf = {.services = &services, .command = "test"};
+	struct life_result r[4];
+	char path[4200], holder[LOCK_TEXT];
+	struct lock *other;
+	struct life *l;
+	bool held;
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	run(&issue, 0, r);
+	snprintf(path, sizeof path, "%s/lock", config->state);
+	assert_ok(lock_try(path, "keystay renew, process 1, certificate 'z'", &other, &held, holder,
+		UNIT_ERR));
+	assert_true(held);
+	when_t start = now;
+	conf.config = config;
+	assert_refused(life_open(&conf, &l, UNIT_ERR), ERR_WAIT,
+		"in use by: keystay renew, process 1, certificate 'z'");
+	assert_in_range(now - start, 30, 31);
+	lock_release(other);
+	run(&renew, 0, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+}
+
 static int
 set_up(void **state)
 {
@@ -409,6 +437,7 @@ main(void)
 		cmocka_unit_test(one_reload_serves_all_that_became_live_before_it),
 		cmocka_unit_test(renewals_come_by_share_of_life_and_rotation_by_the_policy),
 		cmocka_unit_test(a_changed_name_makes_a_new_request),
+		cmocka_unit_test(a_lock_that_is_not_had_in_thirty_seconds_names_its_holder),
 	};
 	return cmocka_run_group_tests_name("life", tests, set_up, tear_down);
 }
