@@ -2,7 +2,7 @@
 # A batch: all orders in flight on one connection, requests counted; nonces refused; our own listener.
 . "$(dirname "$0")/tap.sh"
 export PEBBLE_WFE_NONCEREJECT=0 PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE=0
-N=20
+N=${N:-20}
 lab_begin
 lab_pebble || exit 2
 lab_config
