@@ -117,17 +117,23 @@ lab_pebble() {
 		-http01 "" -https01 "" -tlsalpn01 "" -doh "" >"$LAB/log/dns" 2>&1 &
 	LAB_PIDS+=($!)
 	lab_wait_port "$port_dns_manage" || return 1
-	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP:-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT:-5} \
-		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE:-0} "$ROOT/build/pebble/pebble" \
-		-config "$LAB/pebble.json" -dnsserver "127.0.0.1:$port_dns" -strict \
-		>"$LAB/log/pebble" 2>&1 &
-	LAB_PIDS+=($!)
-	lab_wait_port "$port_acme" || return 1
+	LAB_PEBBLE_PORT=$port_acme LAB_PEBBLE_DNS=$port_dns
+	lab_pebble_again || return 1
 	LAB_ACME=https://127.0.0.1:$port_acme/dir
 	LAB_ACME_MANAGE=https://127.0.0.1:$port_manage
 	LAB_DNS_MANAGE=http://127.0.0.1:$port_dns_manage
 	LAB_TRUST=$LAB/lab-ca.pem
 	export LAB_ACME LAB_ACME_MANAGE LAB_DNS_MANAGE LAB_TRUST LAB_HTTP LAB_HTTPS
+}
+
+# Starts Pebble at its port: the first time, or anew, when it remembers nothing.
+lab_pebble_again() {
+	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP:-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT:-5} \
+		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE:-0} "$ROOT/build/pebble/pebble" \
+		-config "$LAB/pebble.json" -dnsserver "127.0.0.1:$LAB_PEBBLE_DNS" -strict \
+		>>"$LAB/log/pebble" 2>&1 &
+	LAB_PIDS+=($!)
+	lab_wait_port "$LAB_PEBBLE_PORT"
 }
 
 # The root that Pebble issues from (new at each start), on standard output.
