@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "keystay/base/clock.h"
 #include "keystay/base/text.h"
 
 /* Not secrets: where token files, module settings and OpenSSL's configuration are. */
@@ -36,14 +37,6 @@ find_program(const char *name, char path[4200], struct err *e)
 	}
 	err_set(e, ERR_CONFIG, "cannot run '%s': it is not in %s", name, search_path);
 	return err_hint(e, "install it, or name the right program in the configuration");
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static int
@@ -109,7 +102,7 @@ collect(const struct child *c, int in, pid_t pid, int64_t until)
 	char part[4096];
 
 	for (;;) {
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 		if (left <= 0)
 			return -1;
 		/* A daemon that the child left behind may keep the pipe open: look at the child
@@ -136,7 +129,7 @@ collect(const struct child *c, int in, pid_t pid, int64_t until)
 int
 child_run(const struct child *c, int *ret_status, struct err *e)
 {
-	int64_t until = now_ms() + c->time_limit_ms;
+	int64_t until = clock_ms() + c->time_limit_ms;
 	int ends[2], status = 0;
 	pid_t pid;
 
@@ -152,7 +145,7 @@ child_run(const struct child *c, int *ret_status, struct err *e)
 	close(ends[0]);
 	pid_t gone = 0;
 	while (rc == 0 && (gone = waitpid(pid, &status, WNOHANG)) == 0) {
-		if (now_ms() >= until)
+		if (clock_ms() >= until)
 			rc = -1;
 		else
 			poll(NULL, 0, 5);

@@ -55,7 +55,6 @@ struct open_token {
 struct open_ca {
 	void *session;
 	EVP_PKEY *key, *public;
-	char account_key_id[33];
 	bool failed;
 	struct err err;
 	when_t down_until; /* no request before this moment */

@@ -233,8 +233,9 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 		certificate_get(l->db, w->conf->name, &row, e) < 0)
 		return -1;
 	*ret_started = true;
-	bool other_key =
-		wish->key != KEY_AUTO && found && !text_same(a->key_mode, key_modes[wish->key]);
+	/* Another key is wanted than that attempt's: anew, unless the authority said when. */
+	bool other_key = wish->key != KEY_AUTO && found && a->error_kind != ERR_BUSY &&
+			 !text_same(a->key_mode, key_modes[wish->key]);
 	if (found && still_fits(w) && !other_key) {
 		/* A person asks: what failed is tried now, unless the authority said when. */
 		if (!wish->due && a->error_kind != ERR_NONE && a->error_kind != ERR_BUSY)

@@ -28,18 +28,16 @@ expected_fingerprint(const struct part *p, char fingerprint[65], struct err *e)
 	return 0;
 }
 
-/* One handshake, stored; -1 when it does not show the new leaf. */
+/* One handshake, stored; -1 when it does not show the leaf of that fingerprint. */
 static int
-look(struct life *l, struct work *w, const struct part *p, const char *endpoint, const char *name,
-	struct err *e)
+look(struct life *l, struct work *w, const struct part *p, const char *fingerprint,
+	const char *endpoint, const char *name, struct err *e)
 {
-	char fingerprint[65], sni[NAME_TEXT];
+	char sni[NAME_TEXT];
 	struct probe_answer answer = {.fingerprint = ""};
 	struct served_row row = {.checked_at = services_now(l->services)};
 	bool rsa = text_starts(p->key_type, "rsa");
 
-	if (expected_fingerprint(p, fingerprint, e) < 0)
-		return -1;
 	/* A wildcard stands for any label. */
 	snprintf(sni, sizeof sni, "%s%s", name_is_wildcard(name) ? "keystay-check" : "",
 		name_is_wildcard(name) ? name + 1 : name);
@@ -79,14 +77,18 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 	size_t workers = t->ops->workers ? (size_t)t->ops->workers(t) : 1;
 	size_t wanted = w->conf->names.count > 2 * workers ? w->conf->names.count : 2 * workers;
 
-	for (size_t k = 0; k < t->endpoints.count; k++)
-		for (size_t p = 0; p < w->attempt.parts; p++)
+	for (size_t i = 0; i < w->attempt.parts; i++) {
+		const struct part *p = &w->attempt.part[i];
+		char fingerprint[65];
+		if (expected_fingerprint(p, fingerprint, e) < 0)
+			return -1;
+		for (size_t k = 0; k < t->endpoints.count; k++)
 			for (size_t n = 0; n < wanted; n++) {
 				const char *name = w->conf->names.item[n % w->conf->names.count];
-				if (look(l, w, &w->attempt.part[p], t->endpoints.item[k], name, e) <
-					0)
+				if (look(l, w, p, fingerprint, t->endpoints.item[k], name, e) < 0)
 					return -1;
 			}
+	}
 	return 0;
 }
 

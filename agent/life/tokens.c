@@ -209,7 +209,6 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 		return -1;
 	if (life_key_load(l, &key, &o->key, &t, e) < 0)
 		return err_in(e, "authority '%s': account key", a->name);
-	text_copy(o->account_key_id, sizeof o->account_key_id, key.id);
 	const struct ca_needs needs = {
 		.services = l->services,
 		.account_key = o->key,

@@ -9,23 +9,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "keystay/base/clock.h"
 #include "keystay/base/endpoint.h"
 #include "keystay/base/text.h"
 #include "keystay/x509/names.h"
 #include "keystay/x509/ossl.h"
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool
 wait_for(int fd, short events, int64_t until)
 {
-	int64_t left = until - now_ms();
+	int64_t left = until - clock_ms();
 	struct pollfd p = {.fd = fd, .events = events};
 	return left > 0 && poll(&p, 1, (int)left) == 1;
 }
@@ -128,7 +121,7 @@ read_leaf(SSL *ssl, const char *endpoint, struct probe_answer *ret, struct err *
 int
 probe(const struct probe_request *r, struct probe_answer *ret, struct err *e)
 {
-	int64_t until = now_ms() + r->limit_ms;
+	int64_t until = clock_ms() + r->limit_ms;
 	struct probe_answer answer;
 	int rc = -1;
 

@@ -4,17 +4,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A line of the answer; with --json they are collected into "lines". */
+/* A piece of the answer, of one or more lines; with --json they are collected into "lines". */
 static void PRINTF_LIKE(2, 3) put(struct run *r, const char *fmt, ...)
 {
-	char line[8192];
+	AUTO(char) char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof line, fmt, ap);
+	int n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	run_report(r, "lines", json_string(line));
-	run_say(r, "%s", line);
+	if (n < 0) {
+		text = NULL;
+		return;
+	}
+	run_report(r, "lines", json_string(text));
+	run_say(r, "%s", text);
 }
 
 /*
@@ -46,14 +50,13 @@ print_openssl_cnf(struct run *r, const struct token_conf *t)
 static void
 print_nginx(struct run *r, const struct certificate_conf *c, const struct token_conf *t)
 {
-	const char *live = r->config->state;
+	const char *state = r->config->state;
 
 	put(r, "# --- for the nginx unit: systemctl edit nginx");
 	put(r, "[Service]\nEnvironment=OPENSSL_CONF=/etc/keystay/openssl.cnf");
 	if (getenv("SOFTHSM2_CONF"))
 		put(r, "Environment=SOFTHSM2_CONF=%s", getenv("SOFTHSM2_CONF"));
-	run_say(r,
-		"# --- nginx.conf, outside http {}: nginx clears the environment of its workers");
+	put(r, "# --- nginx.conf, outside http {}: nginx clears the environment of its workers");
 	put(r, "env OPENSSL_CONF;\nenv SOFTHSM2_CONF;");
 	put(r, "# --- nginx.conf, inside http {}");
 	put(r, "server {\n\tlisten 443 ssl;");
@@ -63,9 +66,9 @@ print_nginx(struct run *r, const struct certificate_conf *c, const struct token_
 	put(r, "\tserver_name%s;", buf_text(&names));
 	for (size_t i = 0; i < c->keys; i++) {
 		const char *dot = i ? "." : "", *type = i ? key_type_word(c->key[i]) : "";
-		put(r, "\tssl_certificate     %s/live/%s/fullchain%s%s.pem;", live, c->name, dot,
+		put(r, "\tssl_certificate     %s/live/%s/fullchain%s%s.pem;", state, c->name, dot,
 			type);
-		put(r, "\tssl_certificate_key %s/live/%s/key%s%s.pem;", live, c->name, dot, type);
+		put(r, "\tssl_certificate_key %s/live/%s/key%s%s.pem;", state, c->name, dot, type);
 	}
 	put(r, "}");
 	put(r, "# --- keystay.yaml, under install: of this certificate (nginx -t needs the same"

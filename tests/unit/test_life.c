@@ -248,6 +248,10 @@ what_the_authority_said_about_time_is_respected_by_people_too(void **state)
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_WAITING);
 	assert_int_equal(r[0].not_before, double_ca.retry_at);
+	/* Also by one who asks for another key. */
+	const struct wish other_key = {.key = KEY_NEW, .reason = "test"};
+	run(&other_key, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_WAITING);
 	now = double_ca.retry_at;
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
