@@ -50,6 +50,7 @@ OBJECTS = $(SOURCES:%.c=$(OUT)/%.o)
 LIBRARY = $(OUT)/libkeystay.a
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS = $(UNIT:%=$(OUT)/unit/%)
+DOUBLES = $(patsubst tests/doubles/%.c,$(OUT)/doubles/%.so,$(wildcard tests/doubles/*.c))
 SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts/run-unit scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
@@ -116,14 +117,22 @@ fuzz:
 	$(Q)scripts/deps fuzz
 	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
 
--include $(wildcard $(OUT)/agent/*/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
+-include $(wildcard $(OUT)/agent/*/*.d $(OUT)/doubles/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
 
 # What end-to-end tests and the demo use beside the program.
 TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(wildcard tests/tools/*.c))
-tools: $(TOOLS)
+tools: $(TOOLS) $(DOUBLES)
 $(OUT)/tools/%: $(OUT)/tests/tools/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
+
+# PKCS#11 modules that misbehave. Never sanitised (what loads them may be), never unloaded (what
+# was told to one must outlive a C_Finalize with dlclose).
+$(OUT)/doubles/%.so: tests/doubles/%.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(BASE) -MF $(@:.so=.d) -MT $@ -O2 $(WARN) $(shell pkg-config --cflags p11-kit-1) \
+		-shared -fPIC -Wl,-z,nodelete -o $@ $<
 
 # nginx's workers run as www-data, so both need root.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -131,7 +140,7 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) scripts/demo
 
-unit: $(UNIT_PROGRAMS)
+unit: $(UNIT_PROGRAMS) $(DOUBLES)
 	$(Q)scripts/run-unit $(UNIT_PROGRAMS)
 
 check-floors:

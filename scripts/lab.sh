@@ -27,6 +27,8 @@ lab_end() {
 			kill -0 "$pid" 2>/dev/null || break
 			sleep 0.1
 		done
+		# A worker that hangs in its token would stay behind, with the port.
+		pkill -9 -P "$pid" 2>/dev/null
 		kill -9 "$pid" 2>/dev/null
 	done
 	LAB_PIDS=()
@@ -155,13 +157,17 @@ lab_server_openssl() {
 
 # nginx on $LAB_TLS: port 80's part shows the webroot; each certificate has its server. A server
 # for a certificate that is not there yet is written after the start: the agent's reload takes it.
+# LAB_NGINX_USER is nginx's `user`; LAB_NGINX_STYLE=single has one process do everything, for tokens
+# that do not survive a fork; KIND_ENV names variables that the token's module needs.
 #   lab_nginx_conf NAME "name1 name2" [NAME "names"]...
 lab_nginx_conf() {
 	[ -n "${LAB_TLS:-}" ] || lab_port LAB_TLS
 	export LAB_TLS
 	{
+		[ "${LAB_NGINX_STYLE:-workers}" = workers ] || echo 'master_process off; daemon off;'
+		[ -z "${KIND_ENV[*]-}" ] || printf 'env %s;\n' "${KIND_ENV[@]}"
 		cat <<-CONF
-			user www-data;
+			user ${LAB_NGINX_USER:-www-data};
 			worker_processes ${LAB_WORKERS:-2};
 			pid $LAB/nginx.pid;
 			error_log $LAB/log/nginx.error info;
@@ -199,9 +205,27 @@ lab_nginx_conf() {
 }
 
 lab_nginx_start() {
-	OPENSSL_CONF=$LAB/server-openssl.cnf nginx -c "$LAB/nginx.conf" -e "$LAB/log/nginx.error" || return 1
-	LAB_PIDS+=("$(cat "$LAB/nginx.pid")")
+	if [ "${LAB_NGINX_STYLE:-workers}" = workers ]; then
+		OPENSSL_CONF=$LAB/server-openssl.cnf nginx -c "$LAB/nginx.conf" -e "$LAB/log/nginx.error" || return 1
+		LAB_PIDS+=("$(cat "$LAB/nginx.pid")")
+	else
+		OPENSSL_CONF=$LAB/server-openssl.cnf nginx -c "$LAB/nginx.conf" -e "$LAB/log/nginx.error" &
+		LAB_PIDS+=($!)
+	fi
 	lab_wait_port "$LAB_HTTP"
+}
+
+# Stops nginx at once, and waits until it is gone.
+lab_nginx_stop() {
+	local pid
+	pid=$(cat "$LAB/nginx.pid" 2>/dev/null) || return 0
+	kill "$pid" 2>/dev/null
+	for _ in $(seq 100); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	pkill -9 -P "$pid" 2>/dev/null
+	kill -9 "$pid" 2>/dev/null
 }
 
 # The master process as it is now (a test may have restarted it).
@@ -219,10 +243,11 @@ lab_config() {
 		state: $LAB/state
 		tokens:
 		  - name: web
-		    module: $SOFTHSM_MODULE
-		    label: web
+		    module: ${KIND_MODULE:-$SOFTHSM_MODULE}
+		    label: ${KIND_LABEL:-web}
 		    pin: file:$LAB/web.pin
-		    share: {path: $LAB/tokens, group: www-data}
+		    share: {path: ${KIND_SHARE:-$LAB/tokens}, group: www-data}
+		    ${KIND_INIT_ARGS:+init_args: "$KIND_INIT_ARGS"}
 		  - {name: agent, module: $SOFTHSM_MODULE, label: agent, pin: "file:$LAB/agent.pin"}
 		authorities:
 		  - name: pebble
@@ -268,7 +293,9 @@ lab_reload_script() {
 	chmod 755 "$LAB/reload-nginx"
 }
 
+# With lab_kind "web" is there already.
 lab_tokens() {
-	"$KEYSTAY" --config "$CONFIG" token init web --so-pin "file:$LAB/so.pin" &&
+	{ [ -n "${KIND_MODULE:-}" ] ||
+		"$KEYSTAY" --config "$CONFIG" token init web --so-pin "file:$LAB/so.pin"; } &&
 		"$KEYSTAY" --config "$CONFIG" token init agent --so-pin "file:$LAB/so.pin"
 }

@@ -13,6 +13,7 @@ static const char *const words[ERR_KINDS] = {
 	[ERR_CONFIG] = "config",
 	[ERR_POLICY] = "policy",
 	[ERR_TOKEN] = "token",
+	[ERR_LOST] = "token-lost",
 	[ERR_PIN] = "pin",
 	[ERR_AUTHORITY] = "authority",
 	[ERR_NETWORK] = "network",

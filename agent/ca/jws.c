@@ -145,7 +145,7 @@ jws_signature(EVP_PKEY *key, EVP_PKEY *public, const void *data, size_t len,
 		  EVP_DigestSign(ctx, raw, &raw_len, data, len) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
-		return ossl_fail(e, ERR_TOKEN, "the token did not sign with the account key");
+		return ossl_fail(e, ERR_LOST, "the token did not sign with the account key");
 	if (size) {
 		*ret_len = 2 * (size_t)size;
 		return fixed_width(raw, raw_len, size, signature, e);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "keystay/base/file.h"
+#include "keystay/token/roads.h"
 #include "keystay/x509/names.h"
 #include "read.h"
 
@@ -185,10 +186,36 @@ check_certificate(const struct config *c, const struct certificate_conf *cert, s
 	return err_hint(e, "'keystay policy list' shows the policies");
 }
 
+/*
+ * Two roads on one module would break each other's sessions. A token without a word of its own goes
+ * by the road of the others.
+ */
+static int
+check_roads(struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->tokens; i++)
+		for (size_t k = 0; k < c->tokens; k++) {
+			struct token_conf *a = &c->token[i], *b = &c->token[k];
+			if (!text_same(a->module, b->module) || b->road == ROAD_AUTO)
+				continue;
+			if (a->road == ROAD_AUTO)
+				a->road = b->road;
+			if (a->road != b->road)
+				return mark_fail(&b->at, e,
+					"the tokens '%s' (%s:%d) and '%s' are of one module, and "
+					"their roads differ ('%s', '%s')",
+					a->name, a->at.file, a->at.line, b->name,
+					road_word(a->road), road_word(b->road));
+		}
+	return 0;
+}
+
 /* What one part says of another: every name must lead somewhere. */
 static int
-check_references(const struct config *c, struct err *e)
+check_references(struct config *c, struct err *e)
 {
+	if (check_roads(c, e) < 0)
+		return -1;
 	for (size_t i = 0; i < c->tokens; i++)
 		if (config_token(c, c->token[i].name) != &c->token[i])
 			return mark_fail(&c->token[i].at, e, "the token '%s' is there twice",

@@ -2,6 +2,7 @@
 
 #include "keystay/config/config.h"
 #include "keystay/token/pin.h"
+#include "keystay/token/roads.h"
 
 static int
 read_pin(struct yaml *y, void *char_slot, struct err *e)
@@ -31,6 +32,22 @@ read_share(struct yaml *y, void *token, struct err *e)
 	return yaml_mapping(y, "'share'", share_keys, COUNT(share_keys), token, e);
 }
 
+static int
+read_road(struct yaml *y, void *enum_slot, struct err *e)
+{
+	AUTO(char) char *word = NULL;
+	enum road road;
+
+	if (yaml_text(y, &word, e) < 0)
+		return -1;
+	struct mark at = yaml_mark(y);
+	if (!road_of(word, &road))
+		return mark_fail(
+			&at, e, "'road:' is 'auto', 'provider' or 'libp11', not '%s'", word);
+	*(enum road *)enum_slot = road;
+	return 0;
+}
+
 static const struct yaml_key keys[] = {
 	{"name", read_name, offsetof(struct token_conf, name), YAML_REQUIRED},
 	{"module", yaml_text, offsetof(struct token_conf, module), YAML_REQUIRED},
@@ -38,6 +55,7 @@ static const struct yaml_key keys[] = {
 	{"serial", yaml_text, offsetof(struct token_conf, serial), 0},
 	{"pin", read_pin, offsetof(struct token_conf, pin), YAML_REQUIRED},
 	{"init_args", yaml_text, offsetof(struct token_conf, init_args), 0},
+	{"road", read_road, offsetof(struct token_conf, road), 0},
 	{"share", read_share, 0, 0},
 };
 

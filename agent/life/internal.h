@@ -10,6 +10,7 @@
 #include "keystay/state/attempts.h"
 #include "keystay/state/db.h"
 #include "keystay/state/keys.h"
+#include "keystay/token/key.h"
 #include "keystay/token/token.h"
 
 /* The nine steps, in order; life/renew.c has the table. */
@@ -48,6 +49,7 @@ struct work {
 /* A token or authority that was opened in this run, or failed to. */
 struct open_token {
 	struct token *token;
+	struct secret *pin; /* once the token took it, for opening it again */
 	bool failed;
 	struct err err;
 };
@@ -74,7 +76,9 @@ struct life {
 	struct lock *lock;
 	char lock_path[512];
 	struct db *db;
-	struct open_token *token; /* as many as configured */
+	struct open_token *token;      /* as many as configured */
+	struct open_token *last_token; /* the one that was asked for last */
+	bool probing;                  /* a probe was asked for: opening a token makes none */
 	struct open_ca *ca;
 	struct work **work; /* in the order they were wanted */
 	size_t works;
@@ -93,9 +97,25 @@ enum step step_of(const char *word);
  */
 int life_token(struct life *l, const char *name, struct token **ret, struct err *e) MUST_USE;
 
+void life_close_tokens(struct life *l);
+void life_forget_pins(struct life *l);
+
+/*
+ * Whether a failure may be that of a token or module that lost its state, and what to do about it,
+ * once: authorities (their account keys) and tokens are closed, modules started anew. All is
+ * opened again when it is asked for next.
+ */
+bool life_lost_token(struct life *l, const struct err *why);
+int life_recover_tokens(struct life *l, const struct err *why, struct err *e) MUST_USE;
+
 /* The session with an authority, its account key ready; borrowed. */
 int life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e) MUST_USE;
 void life_close_authorities(struct life *l);
+
+/* What an open token can do, found out and stored (life/probe.h). */
+struct capabilities;
+int life_probe_token(struct life *l, struct open_token *o, bool all_types, struct capabilities *ret,
+	struct err *e) MUST_USE;
 
 /*
  * Makes a reserved key (or finishes one whose making was cut short), or finds one that was made;
@@ -109,13 +129,20 @@ int life_key_ensure(
 int life_key_load(struct life *l, const struct key_row *row, EVP_PKEY **ret,
 	struct token **ret_token, struct err *e) MUST_USE;
 
-/* Chooses label and id of a new key and stores them; fills *ret. */
+struct key_name life_key_name(const struct key_row *row);
+
+/* Chooses label and id of a new key and stores them (not without a database); fills *ret. */
+int key_choose(struct db *db, const struct services *s, const char *purpose, const char *owner,
+	const char *token, enum key_type type, struct key_row *ret, struct err *e) MUST_USE;
 int life_key_reserve(struct life *l, const char *purpose, const char *owner, const char *token,
 	enum key_type type, struct key_row *ret, struct err *e) MUST_USE;
 
 /* A line in the journal, now. */
 int life_journal(struct life *l, const char *certificate, const char *key_hash, const char *kind,
 	const char *step, struct err *e, const char *fmt, ...) PRINTF_LIKE(7, 8) MUST_USE;
+
+/* Tells the watcher of something that went wrong without ending anything. */
+void life_warn(struct life *l, const struct err *why);
 
 /* Tells the watcher. */
 void life_progress(struct life *l, const struct work *w, const char *step, const char *doing);

@@ -104,6 +104,12 @@ life_open(const struct life_conf *conf, struct life **ret, struct err *e)
 	return 0;
 }
 
+struct db *
+life_db(struct life *l)
+{
+	return l->db;
+}
+
 int
 life_open_state(const struct config *c, struct db **ret, struct err *e)
 {
@@ -118,19 +124,26 @@ life_open_state(const struct config *c, struct db **ret, struct err *e)
 }
 
 void
-life_close(struct life *l)
+life_forget(struct life *l)
 {
-	if (!l)
-		return;
 	for (size_t i = 0; i < l->works; i++) {
 		attempt_free(&l->work[i]->attempt);
 		free(l->work[i]);
 	}
+	l->works = 0;
+}
+
+void
+life_close(struct life *l)
+{
+	if (!l)
+		return;
+	life_forget(l);
 	free(l->work);
 	if (l->ca)
 		life_close_authorities(l);
-	for (size_t i = 0; l->token && i < l->config->tokens; i++)
-		token_close(l->token[i].token);
+	life_close_tokens(l);
+	life_forget_pins(l);
 	while (l->reloads) {
 		struct done_reload *r = l->reloads;
 		l->reloads = r->next;
@@ -160,6 +173,13 @@ life_journal(struct life *l, const char *certificate, const char *key_hash, cons
 		.step = step,
 		.text = text};
 	return journal_add(l->db, &v, e);
+}
+
+void
+life_warn(struct life *l, const struct err *why)
+{
+	if (l->conf.watcher.warning)
+		l->conf.watcher.warning(l->conf.watcher.ctx, why);
 }
 
 void

@@ -23,34 +23,39 @@ may_try_pin(struct db *db, const struct token_conf *t, struct err *e)
 		(was.inode != now.inode || was.changed_ns != now.changed_ns ||
 			was.size != now.size))
 		return 0;
-	err_set(e, ERR_PIN, "token '%s': the PIN of '%s' was refused on %s and is not tried again",
-		t->name, t->pin, when_format(was.at, when));
+	err_set(e, ERR_PIN,
+		"token '%s': the PIN of '%s' was refused on %s%s%s%s and is not tried again",
+		t->name, t->pin, when_format(was.at, when), was.flag[0] ? " (the token said '" : "",
+		was.flag, was.flag[0] ? "')" : "");
 	if (pin_source_is_file(t->pin))
 		return err_hint(e, "put the right PIN into '%s'", t->pin + strlen("file:"));
 	return err_hint(e, "set the right PIN, then 'keystay token pin %s --retry'", t->name);
 }
 
-static int
-remember_refusal(struct db *db, const struct token_conf *t, const struct pin_mark *mark, when_t now,
-	struct err *e)
+/* What goes wrong here must not hide the refusal itself. */
+static void
+remember_refusal(struct db *db, const struct token_conf *t, const struct pin_mark *mark,
+	const struct pin_answer *answer, when_t now)
 {
 	struct refusal r = {.inode = mark->inode,
 		.changed_ns = mark->changed_ns,
 		.size = mark->size,
 		.at = now};
+	struct err ignored;
 
 	text_copy(r.source, sizeof r.source, t->pin);
-	return refusal_save(db, t->name, &r, e);
+	text_copy(r.flag, sizeof r.flag, answer->flag);
+	if (db)
+		(void)!refusal_save(db, t->name, &r, &ignored);
 }
 
-int
-token_open_once(struct db *db, const struct services *s, const struct token_conf *t,
-	struct token **ret, struct err *e)
+static int
+open_fresh(struct db *db, const struct services *s, const struct token_conf *t, enum road road,
+	struct secret **kept, struct token **ret, struct err *e)
 {
 	AUTO(secret) struct secret *pin = NULL;
+	struct pin_answer answer;
 	char what[128];
-	struct err ignored;
-	bool refused;
 
 	if (db && may_try_pin(db, t, e) < 0)
 		return -1;
@@ -59,9 +64,32 @@ token_open_once(struct db *db, const struct services *s, const struct token_conf
 	snprintf(what, sizeof what, "PIN of token '%s'", t->name);
 	if (pin_get(t->pin, what, &pin, e) < 0)
 		return -1;
-	if (token_open(t, pin, ret, &refused, e) == 0)
-		return db ? refusal_clear(db, t->name, e) : 0;
-	if (refused && db)
-		(void)!remember_refusal(db, t, &mark, services_now(s), &ignored);
+	if (token_open(t, road, pin, ret, &answer, e) < 0) {
+		if (answer.refused)
+			remember_refusal(db, t, &mark, &answer, services_now(s));
+		return -1;
+	}
+	if (kept)
+		*kept = take(&pin);
+	return db ? refusal_clear(db, t->name, e) : 0;
+}
+
+int
+token_open_once(struct db *db, const struct services *s, const struct token_conf *t, enum road road,
+	struct secret **kept, struct token **ret, struct err *e)
+{
+	struct pin_answer answer;
+
+	if (!kept || !*kept)
+		return open_fresh(db, s, t, road, kept, ret, e);
+	if (token_open(t, road, *kept, ret, &answer, e) == 0)
+		return 0;
+	/* It was changed on the token meanwhile: this one is never tried again. */
+	if (answer.refused) {
+		struct pin_mark mark = pin_source_mark(t->pin);
+		secret_free(*kept);
+		*kept = NULL;
+		remember_refusal(db, t, &mark, &answer, services_now(s));
+	}
 	return -1;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "keystay/base/log.h"
+#include "keystay/life/keys.h"
 #include "internal.h"
 
 static const struct {
@@ -112,6 +113,30 @@ follow(struct life *l, struct work *w, enum step step, enum outcome outcome, str
 	return attempt_save(l->db, a, e);
 }
 
+/*
+ * A step that failed because a token or its module lost its state is done once more after a new
+ * start of the module: steps are repeatable. Once, and then it is parked like any other failure.
+ */
+static int
+run_step(struct life *l, struct work *w, enum step step, enum outcome *ret, struct err *why)
+{
+	struct err first;
+
+	if (steps[step].run(l, w, ret, why) == 0)
+		return 0;
+	db_rollback(l->db);
+	if (!life_lost_token(l, why))
+		return -1;
+	first = *why;
+	log_debug("certificate '%s': %s; the module is started anew", w->conf->name, first.text);
+	if (life_recover_tokens(l, &first, why) < 0) {
+		*why = first;
+		return -1;
+	}
+	*ret = OUTCOME_NEXT;
+	return steps[step].run(l, w, ret, why);
+}
+
 /* One step of one certificate. -1 only when the outcome could not be stored. */
 static int
 do_step(struct life *l, struct work *w, struct err *e)
@@ -126,7 +151,7 @@ do_step(struct life *l, struct work *w, struct err *e)
 	life_progress(l, w, steps[step].word, "");
 	w->doing[0] = '\0';
 	log_debug("certificate '%s': step %s", w->conf->name, steps[step].word);
-	if (steps[step].run(l, w, &outcome, &why) == 0) {
+	if (run_step(l, w, step, &outcome, &why) == 0) {
 		if (follow(l, w, step, outcome, e) < 0)
 			return -1;
 		if (outcome == OUTCOME_PARK)
@@ -218,8 +243,25 @@ sleep_until(struct life *l, when_t moment, struct err *e)
 	return load_again(l, e);
 }
 
-int
-life_go(struct life *l, when_t wait, struct err *e)
+/* What is done when the certificates are: keys for the next time, and the end of old ones. */
+static int
+look_after_keys(struct life *l, struct err *e)
+{
+	size_t done;
+	struct err why;
+
+	for (size_t i = 0; i < l->works; i++) {
+		const struct life_result *r = &l->work[i]->result;
+		if (r->state == LIFE_FAILED || r->state == LIFE_WAITING)
+			continue;
+		if (life_stage_successors(l, r->conf, &why) < 0)
+			life_warn(l, &why);
+	}
+	return life_retire(l, &done, e);
+}
+
+static int
+go(struct life *l, when_t wait, struct err *e)
 {
 	when_t until = services_now(l->services) + wait;
 	bool moved;
@@ -246,4 +288,12 @@ life_go(struct life *l, when_t wait, struct err *e)
 			give_up(l->work[i], LIFE_WAITING, &why);
 		}
 	return 0;
+}
+
+int
+life_go(struct life *l, when_t wait, struct err *e)
+{
+	if (go(l, wait, e) < 0)
+		return -1;
+	return look_after_keys(l, e);
 }

@@ -84,11 +84,39 @@ read_renew_at(struct yaml *y, struct policy *p, struct err *e)
 	return 0;
 }
 
+static int
+read_successor(struct yaml *y, struct policy *p, struct err *e)
+{
+	AUTO(char) char *text = NULL;
+
+	if (yaml_text(y, &text, e) < 0)
+		return -1;
+	if (!text_same(text, "keep") && !text_same(text, "none"))
+		return yaml_fail(y, e, "'keep' or 'none', not '%s'", text);
+	p->successor = text_same(text, "keep");
+	return 0;
+}
+
+static int
+read_drain(struct yaml *y, struct policy *p, struct err *e)
+{
+	return yaml_duration(y, &p->drain, e);
+}
+
+static int
+read_disable(struct yaml *y, struct policy *p, struct err *e)
+{
+	return yaml_duration(y, &p->disable, e);
+}
+
 static int (*const readers[RULES])(struct yaml *, struct policy *, struct err *) = {
 	[RULE_KEY_TYPES] = read_key_types,
 	[RULE_ROTATE] = read_rotate,
 	[RULE_MAX_KEY_AGE] = read_key_age,
 	[RULE_RENEW_AT] = read_renew_at,
+	[RULE_SUCCESSOR] = read_successor,
+	[RULE_DRAIN] = read_drain,
+	[RULE_DISABLE] = read_disable,
 };
 
 static int
@@ -247,6 +275,12 @@ inherit(struct policy *p, const struct policy *parent, struct err *e)
 			p->max_key_age = parent->max_key_age;
 		if (r == RULE_RENEW_AT)
 			p->renew_at = parent->renew_at;
+		if (r == RULE_SUCCESSOR)
+			p->successor = parent->successor;
+		if (r == RULE_DRAIN)
+			p->drain = parent->drain;
+		if (r == RULE_DISABLE)
+			p->disable = parent->disable;
 	}
 	return 0;
 }

@@ -8,6 +8,9 @@ static const char *const words[RULES] = {
 	[RULE_ROTATE] = "rotate",
 	[RULE_MAX_KEY_AGE] = "max_key_age",
 	[RULE_RENEW_AT] = "renew_at",
+	[RULE_SUCCESSOR] = "successor",
+	[RULE_DRAIN] = "drain",
+	[RULE_DISABLE] = "disable",
 };
 
 const char *
@@ -68,12 +71,42 @@ judge_renew_at(const struct policy *p, const struct policy_facts *f, struct judg
 	return true;
 }
 
+/* These say how keys are looked after; nothing about a certificate can break them. */
+static bool
+judge_successor(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%s", p->successor ? "keep" : "none");
+	return true;
+}
+
+static bool
+judge_drain(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char text[WHEN_TEXT];
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%s", duration_format(p->drain, text));
+	return true;
+}
+
+static bool
+judge_disable(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char text[WHEN_TEXT];
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%s", duration_format(p->disable, text));
+	return true;
+}
+
 static bool (*const judges[RULES])(
 	const struct policy *, const struct policy_facts *, struct judgement *) = {
 	[RULE_KEY_TYPES] = judge_key_types,
 	[RULE_ROTATE] = judge_rotate,
 	[RULE_MAX_KEY_AGE] = judge_key_age,
 	[RULE_RENEW_AT] = judge_renew_at,
+	[RULE_SUCCESSOR] = judge_successor,
+	[RULE_DRAIN] = judge_drain,
+	[RULE_DISABLE] = judge_disable,
 };
 
 enum verdict
@@ -122,4 +155,22 @@ policy_renew_at(const struct policy *p, when_t not_before, when_t not_after, whe
 		*ret_reason = "age of the key";
 	}
 	return due;
+}
+
+bool
+policy_keeps_successor(const struct policy *p)
+{
+	return p && p->rule[RULE_SUCCESSOR].set && p->successor;
+}
+
+when_t
+policy_drain(const struct policy *p)
+{
+	return p && p->rule[RULE_DRAIN].set ? p->drain : DAY;
+}
+
+when_t
+policy_disable(const struct policy *p)
+{
+	return p && p->rule[RULE_DISABLE].set ? p->disable : DAY;
 }

@@ -2,9 +2,11 @@
 
 #include <stdio.h>
 
+#include "capabilities.h"
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/life/pins.h"
+#include "keystay/life/probe.h"
 #include "keystay/state/db.h"
 #include "keystay/token/key.h"
 
@@ -21,18 +23,42 @@ found_fault(struct run *r, struct worst *w, const char *where, const struct err 
 		w->status = exit_status_of(e->kind);
 }
 
+/* What was found out of a token, or is now: then a key of each family is made and destroyed. */
+static int
+know_token(struct run *r, struct db *db, const struct token_conf *conf, struct token **t,
+	struct secret **pin, struct capabilities *ret, struct err *e)
+{
+	const struct probe probe = {.db = db,
+		.services = r->services,
+		.conf = conf,
+		.road = token_road(*t),
+		.pin = pin,
+		.config_path = r->config->path};
+	bool known = false;
+
+	if (db && capabilities_load(db, *t, ret, &known, e) < 0)
+		return -1;
+	return known ? 0 : probe_token(&probe, t, ret, e);
+}
+
 static int
 look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const char *where,
 	struct err *e)
 {
 	AUTO(token) struct token *t = NULL;
+	AUTO(secret) struct secret *pin = NULL;
 	AUTO(list) struct list ids = {0};
+	struct capabilities c;
 
-	if (token_open_once(db, r->services, conf, &t, e) < 0 || key_list(t, &ids, e) < 0)
+	if (token_open_once(db, r->services, conf, conf->road, &pin, &t, e) < 0 ||
+		key_list(t, &ids, e) < 0)
 		return -1;
 	const struct token_identity *id = token_identity_of(t);
 	run_finding(r, "ok", where, "", "label '%s', serial %s, %s; %zu private keys", id->label,
 		id->serial, id->manufacturer, ids.count);
+	if (know_token(r, db, conf, &t, &pin, &c, e) < 0)
+		return -1;
+	show_capabilities(r, where, &c);
 	return 0;
 }
 

@@ -1,47 +1,266 @@
 #include "commands.h"
 
+#include <string.h>
+
 #include "identity.h"
-#include "keystay/life/life.h"
+#include "keystay/life/keys.h"
+#include "keystay/state/compromised.h"
 #include "keystay/state/db.h"
-#include "keystay/state/keys.h"
+#include "living.h"
+
+static json_t *
+key_json(const struct key_row *k)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", k->id,
+		"label", k->label, "token", k->token, "type", k->type, "purpose", k->purpose,
+		"owner", k->owner, "state", k->state, "public_key_sha256", k->public_hash, "uri",
+		k->uri, "created_at", json_when(k->created_at), "state_at", json_when(k->state_at));
+}
+
+struct listing {
+	struct run *run;
+	bool all;
+};
 
 static int
-show_key(void *ctx, const struct key_row *k, struct err *e)
+list_key(void *ctx, const struct key_row *k, struct err *e)
 {
-	struct run *r = ctx;
+	struct listing *l = ctx;
 	char day[WHEN_TEXT];
 
 	(void)e;
-	run_report(r, "keys",
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "id", k->id,
-			"label", k->label, "token", k->token, "type", k->type, "purpose",
-			k->purpose, "owner", k->owner, "state", k->state, "public_key_sha256",
-			k->public_hash, "uri", k->uri, "created_at", json_when(k->created_at)));
-	run_say(r, "%-9s %-8s %-11s %-10s %s  %s", k->state, k->type, k->purpose, k->token,
+	/* What is gone, and what was only tried, is history. */
+	if (!l->all && (text_same(k->state, KEY_DESTROYED) || text_same(k->purpose, "probe")))
+		return 0;
+	run_report(l->run, "keys", key_json(k));
+	run_say(l->run, "%-11s %-8s %-11s %-10s %s  %s", k->state, k->type, k->purpose, k->token,
 		when_format_day(k->created_at, day), k->label);
 	return 0;
 }
 
 static int
-main_keys(struct run *r, int argc, char **argv)
+list(struct run *r, bool all, struct err *e)
 {
 	AUTO(db) struct db *db = NULL;
+	struct listing l = {r, all};
+
+	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0 ||
+		life_open_state(r->config, &db, e) < 0)
+		return -1;
+	run_array(r, "keys");
+	return db ? keys_each(db, NULL, list_key, &l, e) : 0;
+}
+
+static int
+show(struct run *r, const char *word, struct err *e)
+{
+	AUTO(db) struct db *db = NULL;
+	char text[WHEN_TEXT], made[WHEN_TEXT];
+	struct key_uses uses;
+	struct key_row k;
+	bool compromised;
+
+	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0 ||
+		life_open_state(r->config, &db, e) < 0)
+		return -1;
+	if (!db)
+		return err_set(e, ERR_USAGE, "there is no key '%s'", word);
+	if (key_pick(db, word, &k, e) < 0 || key_uses(db, k.id, &uses, e) < 0 ||
+		compromised_has(db, k.public_hash, &compromised, e) < 0)
+		return -1;
+	json_t *json = key_json(&k);
+	json_object_set_new(json, "compromised", json_boolean(compromised));
+	json_object_set_new(json, "live_certificates", json_integer(uses.live));
+	run_report(r, "keys", json);
+	run_say(r, "label    %s", k.label);
+	run_say(r, "id       %s", k.id);
+	run_say(r, "type     %s, in token '%s'", k.type, k.token);
+	run_say(r, "for      %s '%s'%s", k.purpose, k.owner,
+		uses.live       ? ", and its certificate is live"
+		: uses.attempts ? ", and an attempt under way uses it"
+				: "");
+	run_say(r, "made     %s", when_format(k.created_at, made));
+	run_say(r, "state    %s since %s%s", k.state, when_format(k.state_at, text),
+		compromised ? ", COMPROMISED: refused for ever" : "");
+	run_say(r, "public   SHA-256 %s", k.public_hash[0] ? k.public_hash : "(not made)");
+	run_say(r, "uri      %s", k.uri);
+	return 0;
+}
+
+static const char *
+said_word(enum said said)
+{
+	return said == SAID_YES ? "yes" : said == SAID_NO ? "no" : "not said";
+}
+
+static json_t *
+try_json(const struct attempt_to_leave *a)
+{
+	return json_pack(
+		"{s:b, s:s, s:s}", "worked", a->worked, "how", a->how, "answer", a->answer);
+}
+
+/* Four lines for a person. */
+static void
+say_evidence(struct run *r, const struct key_row *k, const struct key_evidence *v)
+{
+	static const char *const classes[] = {
+		[CLASS_SOFTWARE] = "software: files of this machine, no hardware assurance",
+		[CLASS_TPM] = "tpm: by the word of the module; the TPM does not enforce attributes",
+		[CLASS_HSM_CLAIMED] = "hsm-claimed: by the vendor's word, nothing here attests it"};
+
+	run_say(r, "%s: %s%s", k->label, v->stays ? "stays in its token" : "IN DOUBT: ", v->doubt);
+	run_say(r,
+		"  attributes: sensitive %s (always %s), extractable %s (never %s), made in the token "
+		"%s%s%s, sign %s, decrypt %s, unwrap %s, derive %s",
+		said_word(v->facts.sensitive), said_word(v->facts.always_sensitive),
+		said_word(v->facts.extractable), said_word(v->facts.never_extractable),
+		said_word(v->facts.local), v->generated_by[0] ? " by " : "", v->generated_by,
+		said_word(v->facts.sign), said_word(v->facts.decrypt), said_word(v->facts.unwrap),
+		said_word(v->facts.derive));
+	run_say(r, "  attempts: reading it %s (%s %s), wrapping it %s (%s%s%s)",
+		v->read.worked ? "WORKED" : "failed", v->read.how, v->read.answer,
+		v->wrap.worked ? "WORKED" : "failed", v->wrap.how, v->wrap.answer[0] ? " " : "",
+		v->wrap.answer);
+	run_say(r, "  where: %s; token '%s' serial %s, %s %s firmware %s; module %s %s, SHA-256 %s",
+		classes[v->class], v->token.label, v->token.serial, v->token.manufacturer,
+		v->token.model, v->token.firmware, v->module.description, v->module.version,
+		v->module.library_sha256);
+}
+
+static int
+prove(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+{
+	struct key_evidence v;
+
+	(void)unused;
+	if (life_key_prove(l, k, &v, e) < 0)
+		return -1;
+	json_t *json = key_json(k);
+	json_object_set_new(json, "evidence",
+		json_pack("{s:b, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "stays", v.stays,
+			"doubt", v.doubt, "class", token_class_word(v.class), "key_gen_mechanism",
+			v.generated_by, "attributes", key_facts_json(&v.facts), "read",
+			try_json(&v.read), "wrap", try_json(&v.wrap), "module",
+			module_identity_json(&v.module), "token", token_identity_json(&v.token)));
+	run_report(r, "keys", json);
+	say_evidence(r, k, &v);
+	if (v.stays)
+		return 0;
+	return err_set(e, ERR_POLICY, "key '%s' is in doubt: %s", k->label, v.doubt);
+}
+
+static int
+disable(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+{
+	(void)unused;
+	if (text_same(k->state, KEY_ACTIVE) &&
+		run_confirm(r, e,
+			"key '%s' is in use: its servers and its account stop working now",
+			k->label) < 0)
+		return -1;
+	if (life_key_disable(l, k, e) < 0)
+		return -1;
+	run_say(r, "%s: may not sign any more; 'keystay keys enable %.12s' undoes it", k->label,
+		k->id);
+	return 0;
+}
+
+static int
+enable(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+{
+	(void)unused;
+	if (life_key_enable(l, k, e) < 0)
+		return -1;
+	run_say(r, "%s: may sign again, and is %s", k->label, k->state);
+	return 0;
+}
+
+static int
+destroy(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+{
+	(void)unused;
+	if (run_confirm(r, e, "key '%s' (%s) is destroyed for ever", k->label, k->state) < 0 ||
+		life_key_destroy(l, k, e) < 0)
+		return -1;
+	run_say(r, "%s: destroyed", k->label);
+	return 0;
+}
+
+static int
+compromise(struct run *r, struct life *l, struct key_row *k, const char *reason, struct err *e)
+{
+	AUTO(list) struct list certificates = {0};
+	char names[512];
+	bool staged;
+
+	if (run_confirm(r, e, "the public key of '%s' is refused for ever", k->label) < 0 ||
+		life_key_compromise(
+			l, k, reason ? reason : "said so by hand", &certificates, &staged, e) < 0)
+		return -1;
+	run_say(r, "%s: compromised, and refused for ever", k->label);
+	if (certificates.count)
+		run_say(r, "due now%s: %s; run 'keystay renew --due'",
+			staged ? ", with a new key ready" : "",
+			list_join(&certificates, names, sizeof names));
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	int (*act)(struct run *, struct life *, struct key_row *, const char *, struct err *);
+} verbs[] = {
+	{"prove", prove},
+	{"disable", disable},
+	{"enable", enable},
+	{"destroy", destroy},
+	{"compromise", compromise},
+};
+
+static int
+act(struct run *r, size_t verb, const char *word, const char *reason, struct err *e)
+{
+	struct life *l;
+	struct key_row k;
+
+	if (run_open_life(r, "keys", &l, e) < 0)
+		return -1;
+	int rc = key_pick(life_db(l), word, &k, e);
+	if (rc == 0)
+		rc = verbs[verb].act(r, l, &k, reason, e);
+	/* What was done is told as it stands now. */
+	if (rc == 0 && verbs[verb].act != prove)
+		run_report(r, "keys", key_json(&k));
+	life_close(l);
+	return rc;
+}
+
+static int
+main_keys(struct run *r, int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL, *reason = NULL;
 	struct err e;
 
-	if (argc != 1 || !text_same(argv[0], "list"))
-		return run_usage(r, &command_keys, "list?");
-	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
-		life_open_state(r->config, &db, &e) < 0)
-		return run_fail(r, &e);
-	run_array(r, "keys");
-	if (db && keys_each(db, NULL, show_key, r, &e) < 0)
-		return run_fail(r, &e);
-	return EXIT_DONE;
+	if (argc >= 1 && text_same(argv[0], "list") &&
+		(argc == 1 || (argc == 2 && text_same(argv[1], "--all"))))
+		return list(r, argc == 2, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
+	if (argc == 2 && text_same(argv[0], "show"))
+		return show(r, word, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
+	if (argc == 4 && text_same(argv[0], "compromise") && text_same(argv[2], "--reason"))
+		reason = argv[3];
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		if (argc >= 1 && text_same(argv[0], verbs[i].word) && (argc == 2 || reason))
+			return act(r, i, word, reason, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
+	return run_usage(r, &command_keys,
+		"list, show, prove, disable, enable, destroy or "
+		"compromise?");
 }
 
 const struct command command_keys = {
 	.name = "keys",
-	.synopsis = "list",
-	.summary = "the keys that the agent made, and their state",
+	.synopsis =
+		"list [--all] | show KEY | prove KEY | disable KEY | enable KEY | destroy KEY | "
+		"compromise KEY [--reason TEXT]",
+	.summary = "the keys that the agent made: their state, their proof, their end",
 	.main = main_keys,
 };

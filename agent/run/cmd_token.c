@@ -1,13 +1,19 @@
 #include "commands.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "capabilities.h"
 #include "identity.h"
 #include "keystay/life/life.h"
+#include "keystay/life/pins.h"
+#include "keystay/life/probe.h"
 #include "keystay/state/refusals.h"
 #include "keystay/state/db.h"
 #include "keystay/token/admin.h"
+#include "keystay/token/key.h"
 #include "keystay/token/pin.h"
+#include "living.h"
 
 static int
 show_slot(void *ctx, const struct token_slot *s, struct err *e)
@@ -72,69 +78,158 @@ retry_pin(struct run *r, const struct token_conf *t, struct err *e)
 	return 0;
 }
 
+static const struct token_conf *
+named_token(struct run *r, const char *name, struct err *e)
+{
+	if (run_need_config(r, e) < 0)
+		return NULL;
+	const struct token_conf *t = config_token(r->config, name);
+	if (!t)
+		err_set(e, ERR_USAGE, "there is no token '%s' in '%s'", name, r->config->path);
+	return t;
+}
+
+/* The user PIN is changed on the token; what holds it for keystay and servers is the user's. */
+static int
+change_pin(struct run *r, const struct token_conf *t, const char *source, struct err *e)
+{
+	AUTO(secret) struct secret *old_pin = NULL, *new_pin = NULL;
+
+	if (pin_get(t->pin, "PIN of now", &old_pin, e) < 0 ||
+		pin_get(source, "new PIN", &new_pin, e) < 0 ||
+		token_change_pin(t, old_pin, new_pin, e) < 0)
+		return -1;
+	run_say(r, "token '%s': the PIN is changed; put it where '%s' has the old one", t->name,
+		t->pin);
+	return 0;
+}
+
 static int
 main_pin(struct run *r, int argc, char **argv)
 {
+	bool retry = argc == 3 && text_same(argv[2], "--retry");
+	bool change = argc == 4 && text_same(argv[2], "--new") && pin_source_valid(argv[3]) &&
+		      !text_starts(argv[3], "env:");
 	struct err e;
 
-	if (argc != 3 || !text_same(argv[2], "--retry"))
-		return run_usage(r, &command_token, "pin takes a token and --retry");
-	if (run_need_config(r, &e) < 0)
-		return run_fail(r, &e);
-	const struct token_conf *t = config_token(r->config, argv[1]);
-	if (!t)
-		err_set(&e, ERR_USAGE, "there is no token '%s' in '%s'", argv[1], r->config->path);
-	if (!t || retry_pin(r, t, &e) < 0)
+	if (!retry && !change)
+		return run_usage(r, &command_token,
+			"pin takes a token, and --retry or --new file:PATH|credential:NAME|prompt");
+	const struct token_conf *t = named_token(r, argv[1], &e);
+	if (!t || (retry ? retry_pin(r, t, &e)
+			  : become_owner(r->config->state, &e) < 0
+				  ? -1
+				  : change_pin(r, t, argv[3], &e)) < 0)
 		return run_fail(r, &e);
 	return EXIT_DONE;
 }
 
 static int
-main_token(struct run *r, int argc, char **argv)
+main_list(struct run *r, int argc, char **argv)
 {
 	struct err e;
 
-	if (argc == 1 && text_same(argv[0], "list")) {
-		if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
-			list(r, &e) < 0)
-			return run_fail(r, &e);
-		return EXIT_DONE;
-	}
-	if (argc >= 1 && text_same(argv[0], "init")) {
-		const char *so = NULL, *name = NULL;
-		for (int i = 1; i < argc; i++)
-			if (text_same(argv[i], "--so-pin") && i + 1 < argc)
-				so = argv[++i];
-			else if (argv[i][0] != '-' && !name)
-				name = argv[i];
-			else
-				return run_usage(r, &command_token, "what is '%s'?", argv[i]);
-		if (!name || !so)
-			return run_usage(r, &command_token, "init needs a token and --so-pin");
-		if (!pin_source_valid(so) || text_starts(so, "env:"))
-			return run_usage(r, &command_token,
-				"--so-pin is 'file:PATH', 'credential:NAME' or 'prompt'");
-		if (run_need_config(r, &e) < 0)
-			return run_fail(r, &e);
-		const struct token_conf *t = config_token(r->config, name);
-		if (!t) {
-			err_set(&e, ERR_USAGE, "there is no token '%s' in '%s'", name,
-				r->config->path);
-			return run_fail(r, &e);
-		}
-		if (become_owner(r->config->state, &e) < 0 || init(r, t, so, &e) < 0)
-			return run_fail(r, &e);
-		return EXIT_DONE;
-	}
-	if (argc >= 1 && text_same(argv[0], "pin"))
-		return main_pin(r, argc, argv);
-	return run_usage(r, &command_token, "list, init or pin?");
+	(void)argv;
+	if (argc != 1)
+		return run_usage(r, &command_token, "list takes nothing");
+	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 || list(r, &e) < 0)
+		return run_fail(r, &e);
+	return EXIT_DONE;
+}
+
+static int
+main_init(struct run *r, int argc, char **argv)
+{
+	const char *so = NULL, *name = NULL;
+	struct err e;
+
+	for (int i = 1; i < argc; i++)
+		if (text_same(argv[i], "--so-pin") && i + 1 < argc)
+			so = argv[++i];
+		else if (argv[i][0] != '-' && !name)
+			name = argv[i];
+		else
+			return run_usage(r, &command_token, "what is '%s'?", argv[i]);
+	if (!name || !so)
+		return run_usage(r, &command_token, "init needs a token and --so-pin");
+	if (!pin_source_valid(so) || text_starts(so, "env:"))
+		return run_usage(r, &command_token,
+			"--so-pin is 'file:PATH', 'credential:NAME' or 'prompt'");
+	const struct token_conf *t = named_token(r, name, &e);
+	if (!t || become_owner(r->config->state, &e) < 0 || init(r, t, so, &e) < 0)
+		return run_fail(r, &e);
+	return EXIT_DONE;
+}
+
+static int
+main_probe(struct run *r, int argc, char **argv)
+{
+	struct capabilities c;
+	struct life *l;
+	char where[96];
+	struct err e;
+
+	if (argc != 2)
+		return run_usage(r, &command_token, "probe takes a token");
+	if (run_open_life(r, "token probe", &l, &e) < 0)
+		return run_fail(r, &e);
+	int rc = life_probe(l, argv[1], &c, &e);
+	life_close(l);
+	if (rc < 0)
+		return run_fail(r, &e);
+	snprintf(where, sizeof where, "token '%s'", argv[1]);
+	show_capabilities(r, where, &c);
+	return EXIT_DONE;
+}
+
+/* For the probe of another keystay: makes or removes a key from this process. Not for people. */
+static int
+main_witness(struct run *r, int argc, char **argv)
+{
+	AUTO(token) struct token *t = NULL;
+	struct key_name name;
+	struct err e;
+
+	if (argc != 5 || !text_copy(name.id, sizeof name.id, argv[2]) ||
+		!text_copy(name.label, sizeof name.label, argv[3]) ||
+		strspn(name.id, "0123456789abcdef") != KEY_ID_TEXT - 1)
+		return run_usage(r, &command_token, "witness is not for people");
+	const struct token_conf *conf = named_token(r, argv[1], &e);
+	if (!conf || become_owner(r->config->state, &e) < 0 ||
+		token_open_once(NULL, r->services, conf, conf->road, NULL, &t, &e) < 0)
+		return run_fail(r, &e);
+	int rc = text_same(argv[4], "make") ? key_make(t, &name, KEY_EC_P256, &e)
+					    : key_discard(t, &name, &e);
+	if (rc < 0 && text_same(argv[4], "make"))
+		rc = key_make(t, &name, KEY_RSA_2048, &e);
+	return rc < 0 ? run_fail(r, &e) : EXIT_DONE;
+}
+
+static const struct {
+	const char *word;
+	int (*main)(struct run *r, int argc, char **argv);
+} verbs[] = {
+	{"list", main_list},
+	{"init", main_init},
+	{"pin", main_pin},
+	{"probe", main_probe},
+	{"witness", main_witness},
+};
+
+static int
+main_token(struct run *r, int argc, char **argv)
+{
+	for (size_t i = 0; argc >= 1 && i < COUNT(verbs); i++)
+		if (text_same(argv[0], verbs[i].word))
+			return verbs[i].main(r, argc, argv);
+	return run_usage(r, &command_token, "list, init, pin or probe?");
 }
 
 const struct command command_token = {
 	.name = "token",
 	.synopsis = "list | init TOKEN --so-pin file:PATH|credential:NAME|prompt | "
-		    "pin TOKEN --retry",
-	.summary = "show the tokens of the modules; initialise one; try a refused PIN again",
+		    "pin TOKEN --retry | pin TOKEN --new file:PATH|credential:NAME|prompt | "
+		    "probe TOKEN",
+	.summary = "show the tokens of the modules; initialise one; its PIN; what it can do",
 	.main = main_token,
 };

@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "keystay/base/log.h"
 #include "keystay/run/system.h"
+#include "keystay/token/module.h"
 
 #define VERSION "0.1"
 
@@ -90,6 +91,7 @@ run_command(struct run *r, const struct command *c, int argc, char **argv)
 	int status = c->main(r, argc, argv);
 
 	print_report(r);
+	modules_finish();
 	config_free(r->config);
 	if (fflush(stdout) != 0 && status == EXIT_DONE)
 		status = EXIT_FAILED;

@@ -3,35 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "identity.h"
-
-/* On a terminal a line per step; in a pipe only what is waited for. Told once, not every second. */
-static void
-show_progress(void *ctx, const char *certificate, const char *step, const char *doing)
-{
-	static char last[256];
-	char line[256] = "";
-	struct run *r = ctx;
-
-	snprintf(line, sizeof line, "%s: %s: %s", certificate, step, doing);
-	if (*doing && strcmp(line, last) != 0)
-		run_say(r, "%s", line);
-	else if (!*doing && r->terminal)
-		run_say(r, "%s: %s", certificate, step);
-	if (*doing)
-		memcpy(last, line, sizeof last);
-	fflush(stdout);
-}
-
-static void
-show_lock(void *ctx, const char *holder)
-{
-	struct run *r = ctx;
-
-	if (!r->quiet)
-		fprintf(stderr, "keystay: waiting for the lock: %s\n",
-			*holder ? holder : "another process");
-}
+#include "living.h"
 
 static int
 want_all(struct run *r, struct life *l, const struct list *names, const struct wish *wish,
@@ -118,11 +90,6 @@ int
 renew_certificates(struct run *r, const char *command, const struct list *names,
 	const struct wish *wish, when_t wait)
 {
-	struct life_conf conf = {
-		.services = r->services,
-		.command = command,
-		.watcher = {.progress = show_progress, .waiting_for_lock = show_lock, .ctx = r},
-	};
 	struct life *l;
 	struct err e;
 
@@ -135,8 +102,7 @@ renew_certificates(struct run *r, const char *command, const struct list *names,
 			err_hint(&e, "'keystay status' lists the certificates");
 			return run_fail(r, &e);
 		}
-	conf.config = r->config;
-	if (become_owner(r->config->state, &e) < 0 || life_open(&conf, &l, &e) < 0)
+	if (run_open_life(r, command, &l, &e) < 0)
 		return run_fail(r, &e);
 	int status = go(r, l, names, wish, wait);
 	life_close(l);

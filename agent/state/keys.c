@@ -2,8 +2,9 @@
 
 #include "internal.h"
 
-#define COLUMNS \
-	"id, label, token, type, purpose, owner, state, public_hash, uri, created_at, state_at"
+#define COLUMNS                                                                                  \
+	"id, label, token, type, purpose, owner, state, public_hash, uri, created_at, state_at," \
+	" state_before"
 
 int
 key_reserve(struct db *db, const struct key_row *k, struct err *e)
@@ -48,6 +49,53 @@ key_set_state(struct db *db, const char *id, const char *state, when_t now, stru
 	return one_changed(db, id, e);
 }
 
+int
+key_set_disabled(struct db *db, const char *id, when_t now, struct err *e)
+{
+	static const char sql[] =
+		"UPDATE key SET state_before = state, state = '" KEY_DISABLED "', state_at = ?2"
+		" WHERE id = ?1 AND state IN ('" KEY_STAGED "', '" KEY_ACTIVE "', '" KEY_DRAINING
+		"')";
+
+	if (db_run(db, e, sql, "ti", id, now) < 0)
+		return -1;
+	return one_changed(db, id, e);
+}
+
+static int
+uses_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct key_uses *u = ctx;
+	(void)e;
+	u->live = sqlite3_column_int64(row, 0);
+	u->attempts = sqlite3_column_int64(row, 1);
+	u->accounts = sqlite3_column_int64(row, 2);
+	u->served = sqlite3_column_int64(row, 3);
+	DB_TEXT(row, 4, u->certificate);
+	return 0;
+}
+
+int
+key_uses(struct db *db, const char *id, struct key_uses *ret, struct err *e)
+{
+	/* What an endpoint showed counts only while its certificate is still looked after. */
+	static const char sql[] =
+		"WITH live AS (SELECT c.name FROM version v JOIN certificate c"
+		"  ON c.name = v.certificate AND c.live_version = v.number WHERE v.key_id = ?1)"
+		" SELECT (SELECT count(*) FROM live),"
+		" (SELECT count(*) FROM part WHERE key_id = ?1),"
+		" (SELECT count(*) FROM account WHERE key_id = ?1),"
+		" (SELECT count(*) FROM served s WHERE s.fingerprint IN"
+		"  (SELECT fingerprint FROM version WHERE key_id = ?1)),"
+		" (SELECT name FROM live ORDER BY name LIMIT 1)";
+	struct key_uses uses = {0};
+
+	if (db_query(db, e, uses_row, &uses, sql, "t", id) < 0)
+		return -1;
+	*ret = uses;
+	return 0;
+}
+
 static void
 read_row(sqlite3_stmt *row, struct key_row *k)
 {
@@ -62,6 +110,7 @@ read_row(sqlite3_stmt *row, struct key_row *k)
 	DB_TEXT(row, 8, k->uri);
 	k->created_at = sqlite3_column_int64(row, 9);
 	k->state_at = sqlite3_column_int64(row, 10);
+	DB_TEXT(row, 11, k->state_before);
 }
 
 struct one {

@@ -104,6 +104,25 @@ static const char *const migrations[] = {
 	"  changed_ns INTEGER NOT NULL,"
 	"  size INTEGER NOT NULL,"
 	"  at INTEGER NOT NULL) STRICT;",
+
+	/* 2: the whole life of a key, and what tokens can do */
+	"ALTER TABLE key ADD COLUMN state_before TEXT NOT NULL DEFAULT '';" /* of a disabled key */
+	"ALTER TABLE pin_refused ADD COLUMN flag TEXT NOT NULL DEFAULT '';" /* CKF_USER_PIN_... */
+
+	"CREATE TABLE compromised ("
+	"  public_hash TEXT PRIMARY KEY," /* refused for ever, in any token, any certificate */
+	"  reason TEXT NOT NULL,"
+	"  at INTEGER NOT NULL) STRICT;"
+
+	"CREATE TABLE capability ("
+	"  module TEXT NOT NULL,"
+	"  label TEXT NOT NULL,"
+	"  serial TEXT NOT NULL,"
+	"  library_sha256 TEXT NOT NULL,"
+	"  firmware TEXT NOT NULL,"
+	"  answer TEXT NOT NULL," /* JSON */
+	"  at INTEGER NOT NULL,"
+	"  PRIMARY KEY (module, label, serial)) STRICT;",
 };
 
 static int

@@ -159,3 +159,36 @@ token_init(const struct token_conf *conf, const struct secret *so_pin,
 	p11_close(&p);
 	return rc;
 }
+
+int
+token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
+	const struct secret *new_pin, struct err *e)
+{
+	PKCS11_SLOT *slot = NULL;
+	struct p11 p;
+	int rc = 0;
+
+	if (p11_open(&p, conf->module, conf->init_args, e) < 0)
+		return err_in(e, "token '%s'", conf->name);
+	size_t found = 0;
+	for (unsigned i = 0; i < p.count; i++) {
+		PKCS11_TOKEN *t = p.slots[i].token;
+		if (!t || !t->initialized || (conf->label && !text_same(t->label, conf->label)) ||
+			(conf->serial && !text_same(t->serialnr, conf->serial)))
+			continue;
+		slot = &p.slots[i];
+		found++;
+	}
+	if (found != 1) {
+		rc = err_set(e, ERR_TOKEN, "token '%s': %zu tokens of the module are meant",
+			conf->name, found);
+	} else if (PKCS11_open_session(slot, 1) != 0 ||
+		   PKCS11_change_pin(slot, (const char *)secret_bytes(old_pin),
+			   (const char *)secret_bytes(new_pin)) != 0) {
+		p11_fail(e, "the PIN is not changed");
+		e->kind = ERR_PIN;
+		rc = err_in(e, "token '%s'", conf->name);
+	}
+	p11_close(&p);
+	return rc;
+}

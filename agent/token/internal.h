@@ -1,10 +1,26 @@
-/* The token itself, for the files of this folder. */
+/* Module and token as they are, for the files of this folder. */
 #ifndef KEYSTAY_TOKEN_INTERNAL_H
 #define KEYSTAY_TOKEN_INTERNAL_H
 
 #include "keystay/token/module.h"
 #include "keystay/token/road.h"
+#include "keystay/token/template.h"
 #include "keystay/token/token.h"
+
+struct module {
+	char *path;
+	char *init_args;
+	CK_FUNCTION_LIST *f;
+	const struct road_ops *road; /* decided by the first token that is opened; NULL before */
+	void *road_state;            /* the road's own, shared by the tokens of the module */
+	size_t tokens;               /* that are open */
+	bool stopped;                /* finalised, and not yet up again */
+	bool tpm2;                   /* tpm2-pkcs11, which has ways of its own (docs/TOKENS.md) */
+	unsigned refused[KEY_FAMILIES]; /* template extras known to be refused ... */
+	bool refused_known[KEY_FAMILIES];
+	int first_trial[KEY_FAMILIES]; /* ... and how many to leave out at the next trial */
+	struct module *next;
+};
 
 struct token {
 	const struct token_conf *conf;
@@ -13,7 +29,8 @@ struct token {
 	CK_SLOT_ID slot;
 	CK_SESSION_HANDLE session;
 	struct token_identity identity;
-	struct road *road; /* opened with the first key that signs */
+	void *road_state; /* the road's own; NULL until the first key */
+	bool anchored;    /* see anchor.h */
 };
 
 #endif

@@ -2,75 +2,19 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "internal.h"
 #include "keystay/base/log.h"
 #include "keystay/base/text.h"
-
-struct module {
-	char *path;
-	char *init_args;
-	CK_FUNCTION_LIST *f;
-	struct module *next;
-};
+#include "keystay/token/rv.h"
 
 /* Loaded ones, for the life of the process: dlopen holds one state per file whatever we do. */
 static struct module *loaded;
-
-static const struct {
-	CK_RV rv;
-	const char *word;
-} words[] = {
-#define RV(name)            \
-	{                   \
-		name, #name \
-	}
-	RV(CKR_OK), RV(CKR_HOST_MEMORY), RV(CKR_SLOT_ID_INVALID), RV(CKR_GENERAL_ERROR),
-	RV(CKR_FUNCTION_FAILED), RV(CKR_ARGUMENTS_BAD), RV(CKR_ATTRIBUTE_READ_ONLY),
-	RV(CKR_ATTRIBUTE_SENSITIVE), RV(CKR_ATTRIBUTE_TYPE_INVALID),
-	RV(CKR_ATTRIBUTE_VALUE_INVALID), RV(CKR_DEVICE_ERROR), RV(CKR_DEVICE_MEMORY),
-	RV(CKR_DEVICE_REMOVED), RV(CKR_FUNCTION_NOT_SUPPORTED), RV(CKR_KEY_HANDLE_INVALID),
-	RV(CKR_KEY_SIZE_RANGE), RV(CKR_KEY_FUNCTION_NOT_PERMITTED), RV(CKR_MECHANISM_INVALID),
-	RV(CKR_MECHANISM_PARAM_INVALID), RV(CKR_OBJECT_HANDLE_INVALID), RV(CKR_OPERATION_ACTIVE),
-	RV(CKR_PIN_INCORRECT), RV(CKR_PIN_INVALID), RV(CKR_PIN_LEN_RANGE), RV(CKR_PIN_EXPIRED),
-	RV(CKR_PIN_LOCKED), RV(CKR_SESSION_CLOSED), RV(CKR_SESSION_COUNT),
-	RV(CKR_SESSION_HANDLE_INVALID), RV(CKR_SESSION_READ_ONLY), RV(CKR_TEMPLATE_INCOMPLETE),
-	RV(CKR_TEMPLATE_INCONSISTENT), RV(CKR_TOKEN_NOT_PRESENT), RV(CKR_TOKEN_NOT_RECOGNIZED),
-	RV(CKR_TOKEN_WRITE_PROTECTED), RV(CKR_USER_ALREADY_LOGGED_IN), RV(CKR_USER_NOT_LOGGED_IN),
-	RV(CKR_USER_PIN_NOT_INITIALIZED), RV(CKR_USER_TYPE_INVALID), RV(CKR_DOMAIN_PARAMS_INVALID),
-	RV(CKR_CURVE_NOT_SUPPORTED), RV(CKR_BUFFER_TOO_SMALL), RV(CKR_CRYPTOKI_NOT_INITIALIZED),
-	RV(CKR_CRYPTOKI_ALREADY_INITIALIZED), RV(CKR_ACTION_PROHIBITED)
-#undef RV
-};
-
-const char *
-rv_word(CK_RV rv)
-{
-	static char unknown[24];
-
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (words[i].rv == rv)
-			return words[i].word;
-	snprintf(unknown, sizeof unknown, "CKR_0x%lX", (unsigned long)rv);
-	return unknown;
-}
-
-int
-rv_fail(CK_RV rv, struct err *e, const char *fmt, ...)
-{
-	char what[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof what, fmt, ap);
-	va_end(ap);
-	bool pin = rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED || rv == CKR_PIN_INVALID ||
-		   rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_EXPIRED;
-	return err_set(e, pin ? ERR_PIN : ERR_TOKEN, "%s (%s)", what, rv_word(rv));
-}
 
 CK_FUNCTION_LIST *
 module_functions(const struct module *m)
@@ -117,6 +61,40 @@ get_functions(const char *path, CK_FUNCTION_LIST **ret, struct err *e)
 	return 0;
 }
 
+static int
+start(CK_FUNCTION_LIST *f, const char *path, const char *init_args, struct err *e)
+{
+	CK_C_INITIALIZE_ARGS args = {
+		.flags = CKF_OS_LOCKING_OK,
+		.pReserved = init_args[0] ? (void *)init_args : NULL,
+	};
+	CK_RV rv = f->C_Initialize(&args);
+
+	if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
+		return 0;
+	rv_fail(rv, e, "the PKCS#11 module '%s' does not start", path);
+	return err_hint(e, "see its own configuration and log (for SoftHSM: SOFTHSM2_CONF)");
+}
+
+/*
+ * tpm2-pkcs11 leaves a key in the TPM, for as long as that runs, when it refuses a template after
+ * the key was made; some TPMs have three places. It refuses the usages of the public key, so these
+ * are not even tried.
+ */
+static void
+note_ways(struct module *m)
+{
+	char description[33];
+	CK_INFO info = {0};
+
+	if (m->f->C_GetInfo(&info) != CKR_OK)
+		return;
+	module_text(description, info.libraryDescription, sizeof info.libraryDescription);
+	m->tpm2 = strstr(description, "TPM2.0") != NULL;
+	for (int i = 0; m->tpm2 && i < KEY_FAMILIES; i++)
+		m->first_trial[i] = EXTRA_PUBLIC + 1;
+}
+
 int
 module_load(const char *path, const char *init_args, struct module **ret, struct err *e)
 {
@@ -128,29 +106,112 @@ module_load(const char *path, const char *init_args, struct module **ret, struct
 				return err_set(e, ERR_CONFIG,
 					"two tokens give the module '%s' different init_args",
 					path);
+			/* A restart that failed left it stopped. */
+			if (m->stopped && start(m->f, path, init_args, e) < 0)
+				return -1;
+			m->stopped = false;
 			*ret = m;
 			return 0;
 		}
 	CK_FUNCTION_LIST *f = NULL;
-	if (get_functions(path, &f, e) < 0)
+	if (get_functions(path, &f, e) < 0 || start(f, path, init_args, e) < 0)
 		return -1;
-	CK_C_INITIALIZE_ARGS args = {
-		.flags = CKF_OS_LOCKING_OK,
-		.pReserved = init_args[0] ? (void *)init_args : NULL,
-	};
-	CK_RV rv = f->C_Initialize(&args);
-	if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
-		rv_fail(rv, e, "the PKCS#11 module '%s' does not start", path);
-		return err_hint(
-			e, "see its own configuration and log (for SoftHSM: SOFTHSM2_CONF)");
-	}
 	struct module *m = calloc(1, sizeof *m);
 	if (!m || !(m->path = strdup(path)) || !(m->init_args = strdup(init_args)))
 		return err_set(e, ERR_FAILED, "no memory for a PKCS#11 module");
 	m->f = f;
+	note_ways(m);
 	m->next = loaded;
 	loaded = m;
 	log_debug("module '%s' loaded", path);
 	*ret = m;
+	return 0;
+}
+
+int
+module_restart(struct module *m, struct err *e)
+{
+	if (m->tokens)
+		return err_set(e, ERR_FAILED, "the module '%s' is in use", m->path);
+	if (m->road && m->road->leave)
+		m->road->leave(m);
+	/* The road may have finalised it already; a module that lost its device may refuse. */
+	CK_RV rv = m->f->C_Finalize(NULL);
+	log_debug("module '%s' is started anew (C_Finalize: %s)", m->path, rv_word(rv));
+	m->stopped = true;
+	if (start(m->f, m->path, m->init_args, e) < 0)
+		return -1;
+	m->stopped = false;
+	return 0;
+}
+
+void
+modules_finish(void)
+{
+	for (struct module *m = loaded; m; m = m->next) {
+		if (m->tokens || m->stopped)
+			continue;
+		if (m->road && m->road->leave)
+			m->road->leave(m);
+		(void)m->f->C_Finalize(NULL);
+		m->stopped = true;
+	}
+}
+
+void
+module_text(char *dst, const unsigned char *src, size_t len)
+{
+	while (len && (src[len - 1] == ' ' || src[len - 1] == 0))
+		len--;
+	memcpy(dst, src, len);
+	dst[len] = '\0';
+	text_printable(dst);
+}
+
+void
+module_version(char *dst, size_t size, const CK_VERSION *v)
+{
+	snprintf(dst, size, "%u.%u", v->major, v->minor);
+}
+
+static int
+hash_file(const char *path, char hex[65], struct err *e)
+{
+	unsigned char part[65536], digest[32];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	bool ok = ctx && fd >= 0 && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	while (ok && (n = read(fd, part, sizeof part)) > 0)
+		ok = EVP_DigestUpdate(ctx, part, (size_t)n) == 1;
+	ok = ok && n == 0 && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+	int why = errno;
+	EVP_MD_CTX_free(ctx);
+	if (fd >= 0)
+		close(fd);
+	if (!ok)
+		return err_errno(e, ERR_FAILED, why, "cannot read the module '%s'", path);
+	hex_encode(digest, sizeof digest, hex);
+	return 0;
+}
+
+int
+module_identify(struct module *m, struct module_identity *ret, struct err *e)
+{
+	struct module_identity id = {.path = ""};
+	CK_INFO info = {0};
+
+	text_copy(id.path, sizeof id.path, m->path);
+	if (hash_file(m->path, id.library_sha256, e) < 0)
+		return -1;
+	CK_RV rv = m->f->C_GetInfo(&info);
+	if (rv != CKR_OK)
+		return rv_fail(rv, e, "the module '%s' does not say what it is", m->path);
+	module_text(id.manufacturer, info.manufacturerID, sizeof info.manufacturerID);
+	module_text(id.description, info.libraryDescription, sizeof info.libraryDescription);
+	module_version(id.version, sizeof id.version, &info.libraryVersion);
+	module_version(id.cryptoki, sizeof id.cryptoki, &info.cryptokiVersion);
+	*ret = id;
 	return 0;
 }

@@ -7,6 +7,9 @@
 #include <openssl/param_build.h>
 #include <openssl/asn1.h>
 #include <openssl/bn.h>
+#include <stdio.h>
+
+#include "keystay/token/rv.h"
 
 /* More than an RSA-8192 modulus. */
 #define VALUE_MAX 1100

@@ -4,7 +4,9 @@
 
 #include "internal.h"
 
-#include <openssl/types.h>
+#include <openssl/evp.h>
+
+AUTO_DEFINE(EVP_PKEY, EVP_PKEY_free)
 
 /* EC (CKA_EC_PARAMS, CKA_EC_POINT, wrapped in an OCTET STRING or not) or RSA. Caller frees *ret. */
 int public_key_read(

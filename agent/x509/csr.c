@@ -98,7 +98,7 @@ csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struct su
 	if (!add_names(req, names))
 		return ossl_fail(e, ERR_FAILED, "cannot put the names into a request");
 	if (X509_REQ_sign(req, key, digest_for(public)) <= 0)
-		return ossl_fail(e, ERR_TOKEN, "the token did not sign the request");
+		return ossl_fail(e, ERR_LOST, "the token did not sign the request");
 	int len = i2d_X509_REQ(req, &der);
 	if (len <= 0)
 		return ossl_fail(e, ERR_FAILED, "cannot encode the request");

@@ -19,7 +19,7 @@ main(int argc, char **argv)
 	AUTO(list) struct list ids = {0};
 	char source[4200];
 	struct err e;
-	bool refused;
+	struct pin_answer refused;
 
 	if (argc != 4)
 		return 2;
@@ -28,7 +28,8 @@ main(int argc, char **argv)
 	snprintf(source, sizeof source, "file:%s", argv[3]);
 	conf.pin = source;
 	if (pin_get(source, "PIN", &pin, &e) < 0 ||
-		token_open(&conf, pin, &token, &refused, &e) < 0 || key_list(token, &ids, &e) < 0) {
+		token_open(&conf, ROAD_AUTO, pin, &token, &refused, &e) < 0 ||
+		key_list(token, &ids, &e) < 0) {
 		fprintf(stderr, "token-ids: %s\n", e.text);
 		return 1;
 	}

@@ -293,13 +293,21 @@ static const char golden[] =
 	"  rotate: every_renewal [refuse] -\n"
 	"  max_key_age: - [-] -\n"
 	"  renew_at: 33% left [refuse] -\n"
+	"  successor: - [-] -\n"
+	"  drain: - [-] -\n"
+	"  disable: - [-] -\n"
 	"web-public extends -\n"
 	"  key_types: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096 [refuse] BR 6.1.5\n"
 	"  rotate: every_renewal [refuse] NIST SP 800-57 part 1, 5.3.6\n"
 	"  max_key_age: 398d [refuse] NIST SP 800-57 part 1, 5.3.6 (an authentication key lives "
 	"one to two years)\n"
 	"  renew_at: 33% left [refuse] BR 6.3.2 (lifetimes shrink, so a share and not a number of "
-	"days)\n";
+	"days)\n"
+	"  successor: - [-] -\n"
+	"  drain: 1d [refuse] keystay (old workers and clients go on with the old key for a "
+	"while)\n"
+	"  disable: 1d [refuse] keystay (a key that something still uses is noticed before it is "
+	"gone)\n";
 
 static void
 the_shipped_policies_are_what_they_were(void **state)

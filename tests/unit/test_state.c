@@ -498,7 +498,7 @@ an_account_belongs_to_one_directory(void **state)
 static void
 a_refused_pin_is_remembered_until_it_is_cleared(void **state)
 {
-	struct refusal r = {"file:/etc/keystay/pin", INT64_MAX, INT64_MIN, 5, NOW}, back;
+	struct refusal r = {"file:/etc/keystay/pin", INT64_MAX, INT64_MIN, 5, NOW, "locked"}, back;
 	bool found = true;
 
 	(void)state;

@@ -51,7 +51,7 @@ each_type_is_made_read_back_and_signs_a_request(void **state)
 		assert_ok(key_find(token, &k, &facts, &public, UNIT_ERR));
 		assert_int_equal(facts.presence, KEY_WHOLE);
 		assert_int_equal(facts.type, type);
-		assert_true(facts.local);
+		assert_true(facts.local == SAID_YES);
 		assert_ok(key_judge(&facts, &k, UNIT_ERR));
 		assert_ok(key_load(token, &k, facts.public_hash, &key, UNIT_ERR));
 		assert_ok(csr_make(
@@ -95,11 +95,12 @@ facts_that_let_a_key_leave_are_refused(void **state)
 {
 	struct key_name k = name_of(3);
 	const struct key_facts good = {.presence = KEY_WHOLE,
-		.sensitive = true,
-		.always_sensitive = true,
-		.never_extractable = true,
-		.local = true,
-		.sign = true};
+		.sensitive = SAID_YES,
+		.always_sensitive = SAID_YES,
+		.extractable = SAID_NO,
+		.never_extractable = SAID_YES,
+		.local = SAID_YES,
+		.sign = SAID_YES};
 	struct key_facts bad;
 
 	(void)state;
@@ -108,14 +109,17 @@ facts_that_let_a_key_leave_are_refused(void **state)
 	bad = good;        \
 	change;            \
 	assert_refused(key_judge(&bad, &k, UNIT_ERR), ERR_POLICY, words)
-	BAD(bad.sensitive = false, "CKA_SENSITIVE");
-	BAD(bad.always_sensitive = false, "CKA_ALWAYS_SENSITIVE");
-	BAD(bad.extractable = true, "CKA_EXTRACTABLE");
-	BAD(bad.never_extractable = false, "CKA_NEVER_EXTRACTABLE");
-	BAD(bad.decrypt = true, "CKA_DECRYPT");
-	BAD(bad.unwrap = true, "CKA_UNWRAP");
-	BAD(bad.derive = true, "CKA_DERIVE");
-	BAD(bad.sign = false, "CKA_SIGN");
+	BAD(bad.sensitive = SAID_NO, "CKA_SENSITIVE");
+	BAD(bad.always_sensitive = SAID_NO, "CKA_ALWAYS_SENSITIVE");
+	BAD(bad.extractable = SAID_YES, "CKA_EXTRACTABLE");
+	BAD(bad.never_extractable = SAID_NO, "CKA_NEVER_EXTRACTABLE");
+	BAD(bad.decrypt = SAID_YES, "CKA_DECRYPT");
+	BAD(bad.unwrap = SAID_YES, "CKA_UNWRAP");
+	BAD(bad.derive = SAID_YES, "CKA_DERIVE");
+	BAD(bad.sign = SAID_NO, "CKA_SIGN");
+	/* Not said is not good enough for what keeps the value in. */
+	BAD(bad.sensitive = SAID_NOTHING, "CKA_SENSITIVE");
+	BAD(bad.extractable = SAID_NOTHING, "CKA_EXTRACTABLE");
 }
 
 /* A signature whose r or s begins with a zero byte is one in 128: a short one would be refused. */
@@ -178,7 +182,7 @@ a_wrong_pin_is_refused_and_said_so(void **state)
 {
 	struct token *t = NULL;
 	AUTO(secret) struct secret *wrong = secret_new();
-	bool refused = false;
+	struct pin_answer refused;
 	struct token_conf other = *conf;
 
 	(void)state;
@@ -188,9 +192,9 @@ a_wrong_pin_is_refused_and_said_so(void **state)
 	assert_ok(secret_add(user, "1234", 4, UNIT_ERR));
 	assert_ok(secret_add(wrong, "9999", 4, UNIT_ERR));
 	other.label = (char *)"second";
-	assert_refused(token_open(&other, wrong, &t, &refused, UNIT_ERR), ERR_PIN,
+	assert_refused(token_open(&other, ROAD_AUTO, wrong, &t, &refused, UNIT_ERR), ERR_PIN,
 		"token 'web': login refused (CKR_PIN_INCORRECT)");
-	assert_true(refused);
+	assert_true(refused.refused);
 	assert_null(t);
 }
 
@@ -200,17 +204,19 @@ an_absent_token_and_a_module_that_is_none(void **state)
 	struct token_conf other = *conf;
 	AUTO(secret) struct secret *s = secret_new();
 	struct token *t = NULL;
-	bool refused;
+	struct pin_answer refused;
 
 	(void)state;
 	other.label = (char *)"nowhere";
-	assert_refused(token_open(&other, s, &t, &refused, UNIT_ERR), ERR_TOKEN,
+	assert_refused(token_open(&other, ROAD_AUTO, s, &t, &refused, UNIT_ERR), ERR_TOKEN,
 		"no token with label 'nowhere'");
 	assert_non_null(strstr(unit_err.hint, "second"));
 	other.module = (char *)"/usr/lib/softhsm/absent.so";
-	assert_refused(token_open(&other, s, &t, &refused, UNIT_ERR), ERR_CONFIG, "absent.so");
+	assert_refused(
+		token_open(&other, ROAD_AUTO, s, &t, &refused, UNIT_ERR), ERR_CONFIG, "absent.so");
 	other.module = (char *)unit_file("no-module.so", "text\n");
-	assert_refused(token_open(&other, s, &t, &refused, UNIT_ERR), ERR_CONFIG, "cannot load");
+	assert_refused(token_open(&other, ROAD_AUTO, s, &t, &refused, UNIT_ERR), ERR_CONFIG,
+		"cannot load");
 }
 
 static void

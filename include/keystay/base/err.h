@@ -17,7 +17,8 @@ enum err_kind {
 	ERR_USAGE,     /* the command line */
 	ERR_CONFIG,    /* the configuration or a policy file */
 	ERR_POLICY,    /* refused by policy */
-	ERR_TOKEN,     /* token absent, full, not answering */
+	ERR_TOKEN,     /* token absent, full, not able to do it */
+	ERR_LOST,      /* token or module lost its state: a new start of the module may help */
 	ERR_PIN,       /* a PIN that cannot be had or was refused */
 	ERR_AUTHORITY, /* the authority (or the DNS it asked) said no, or its answer is not usable
 			*/

@@ -24,6 +24,8 @@ struct life_watcher {
 	void (*progress)(void *ctx, const char *certificate, const char *step, const char *doing);
 	/* Another process holds the lock; told once. */
 	void (*waiting_for_lock)(void *ctx, const char *holder);
+	/* Something beside the certificates in hand went wrong: an old key cannot be retired. */
+	void (*warning)(void *ctx, const struct err *why);
 	void *ctx;
 };
 
@@ -32,14 +34,21 @@ struct life_conf {
 	const struct services *services;
 	const char *command; /* "renew", for the lock's text */
 	struct life_watcher watcher;
+	bool witness; /* /proc/self/exe is keystay, and may be asked to look from outside */
 };
 
 /* Takes the lock (waiting up to 30 s: ERR_WAIT naming the holder), opens the database. */
 int life_open(const struct life_conf *conf, struct life **ret, struct err *e) MUST_USE;
 void life_close(struct life *l);
 
+/* Its database; borrowed. */
+struct db *life_db(struct life *l);
+
 /* The database of the state folder, for reading; NULL while no state is there yet. */
 int life_open_state(const struct config *c, struct db **ret, struct err *e) MUST_USE;
+
+/* Takes the results away, for the next wants of the same process. */
+void life_forget(struct life *l);
 
 enum key_mode { KEY_AUTO, KEY_NEW, KEY_SAME };
 
@@ -77,7 +86,8 @@ struct life_result {
 	when_t not_before; /* of LIFE_WAITING */
 };
 
-/* Results in the order of life_want; NULL behind the last. Borrowed until life_close. */
+/* Results in the order of life_want; NULL behind the last. Borrowed until life_forget or
+ * life_close. */
 const struct life_result *life_result_at(const struct life *l, size_t index);
 
 #endif

@@ -11,10 +11,13 @@
 struct db;
 
 /*
- * Gets the PIN and opens the token, unless this PIN was refused before (ERR_PIN). `db` is NULL
- * while there is no state: then nothing is remembered. The caller closes *ret with token_close.
+ * Gets the PIN and opens the token by `road`, unless this PIN was refused before (ERR_PIN). `db` is
+ * NULL while there is no state: then nothing is remembered. The caller closes *ret with
+ * token_close.
+ * `kept` (may be NULL) is where a caller that opens again keeps the PIN: an empty slot is filled
+ * once the token took it, a filled one is used. The caller frees it with secret_free.
  */
 int token_open_once(struct db *db, const struct services *s, const struct token_conf *t,
-	struct token **ret, struct err *e) MUST_USE;
+	enum road road, struct secret **kept, struct token **ret, struct err *e) MUST_USE;
 
 #endif

@@ -12,6 +12,9 @@ enum rule {
 	RULE_ROTATE,      /* every_renewal, or a duration: a new key when the old is that old */
 	RULE_MAX_KEY_AGE, /* a duration, across renewals */
 	RULE_RENEW_AT,    /* the share of the lifetime that is left, in percent */
+	RULE_SUCCESSOR,   /* keep, or none: a key that is made ahead, for the next rotation */
+	RULE_DRAIN,       /* a duration: how long a replaced key is left as it is */
+	RULE_DISABLE,     /* a duration: how long it is then switched off before it is destroyed */
 	RULES
 };
 
@@ -32,6 +35,8 @@ struct policy {
 	when_t rotate; /* 0 = every renewal */
 	when_t max_key_age;
 	int64_t renew_at; /* percent */
+	bool successor;
+	when_t drain, disable;
 	struct mark at;
 };
 
@@ -87,6 +92,14 @@ bool policy_wants_new_key(const struct policy *p, when_t key_made_at, when_t now
 /* When a certificate of these dates, with a key of this age, is due; *ret_reason says by what. */
 when_t policy_renew_at(const struct policy *p, when_t not_before, when_t not_after,
 	when_t key_made_at, const char **ret_reason);
+
+/* Whether a key is kept ready for each type of a certificate. */
+bool policy_keeps_successor(const struct policy *p);
+
+/* How long a replaced key drains, and stays disabled; a day each where the policy does not say.
+ * `p` is NULL for a key whose certificate is no longer configured. */
+when_t policy_drain(const struct policy *p);
+when_t policy_disable(const struct policy *p);
 
 static inline void
 auto_policies(struct policies **slot)

@@ -1,7 +1,8 @@
 /*
  * Every key that the agent ever reserved, made or gave up: a row stays for ever.
  *
- *	reserved -> staged -> active -> draining      (disabled, destroyed, compromised come later)
+ *	reserved -> staged -> active -> draining -> disabled -> destroyed
+ *	                              \-> compromised ---------> destroyed
  */
 #ifndef KEYSTAY_STATE_KEYS_H
 #define KEYSTAY_STATE_KEYS_H
@@ -16,18 +17,22 @@ struct db;
 #define KEY_RESERVED "reserved" /* label and id are chosen; it may be made, half made or not */
 #define KEY_STAGED "staged"     /* made and judged, used by no live certificate */
 #define KEY_ACTIVE "active"
-#define KEY_DRAINING "draining" /* its certificate was replaced and proven so */
+#define KEY_DRAINING "draining"       /* its certificate was replaced and proven so */
+#define KEY_DISABLED "disabled"       /* it may not sign any more (CKA_SIGN=false) */
+#define KEY_DESTROYED "destroyed"     /* its objects are gone; the row and its hash stay */
+#define KEY_COMPROMISED "compromised" /* its public key is refused for ever */
 
 struct key_row {
 	char id[33];
 	char label[96];
 	char token[65];
 	char type[16];
-	char purpose[16]; /* "certificate" or "account" */
-	char owner[65];   /* the certificate or the authority */
+	char purpose[16]; /* "certificate", "account" or "probe" */
+	char owner[65];   /* the certificate, the authority or the token */
 	char state[16];
-	char public_hash[65]; /* "" until it is made */
-	char uri[512];        /* "" until it is made */
+	char state_before[16]; /* of a disabled key: what it is again when enabled; else "" */
+	char public_hash[65];  /* "" until it is made */
+	char uri[512];         /* "" until it is made */
 	when_t created_at;
 	when_t state_at;
 };
@@ -41,6 +46,20 @@ int key_set_made(struct db *db, const char *id, const char *public_hash, const c
 
 int key_set_state(
 	struct db *db, const char *id, const char *state, when_t now, struct err *e) MUST_USE;
+
+/* To disabled, remembering what it was. */
+int key_set_disabled(struct db *db, const char *id, when_t now, struct err *e) MUST_USE;
+
+/* What stands in the way of a key's end. */
+struct key_uses {
+	int64_t live;     /* live versions of certificates that use it */
+	int64_t attempts; /* attempts under way */
+	int64_t accounts; /* accounts at authorities */
+	int64_t served;   /* endpoints that showed its certificate when they were looked at last */
+	char certificate[65]; /* one of the live ones, "" for none */
+};
+
+int key_uses(struct db *db, const char *id, struct key_uses *ret, struct err *e) MUST_USE;
 
 /* By id; ERR_FAILED when there is none. */
 int key_get(struct db *db, const char *id, struct key_row *ret, struct err *e) MUST_USE;

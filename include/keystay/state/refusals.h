@@ -17,6 +17,7 @@ struct refusal {
 	int64_t changed_ns;
 	int64_t size;
 	when_t at;
+	char flag[12]; /* what the token said of the PIN: "", count-low, final-try, locked */
 };
 
 int refusal_get(struct db *db, const char *token, struct refusal *ret, bool *ret_found,

@@ -30,4 +30,8 @@ int token_slots(const char *module, const char *init_args,
 int token_init(const struct token_conf *conf, const struct secret *so_pin,
 	const struct secret *user_pin, struct err *e) MUST_USE;
 
+/* Changes the user PIN. ERR_PIN when the old one is refused, or the new one not taken. */
+int token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
+	const struct secret *new_pin, struct err *e) MUST_USE;
+
 #endif

@@ -9,6 +9,8 @@
 #define KEYSTAY_TOKEN_KEY_H
 
 #include "keystay/base/err.h"
+#include "keystay/token/key_name.h"
+#include "keystay/token/key_type.h"
 #include "keystay/token/uri.h"
 
 #include <openssl/types.h>
@@ -16,48 +18,36 @@
 
 struct token;
 
-enum key_type { KEY_EC_P256, KEY_EC_P384, KEY_RSA_2048, KEY_RSA_3072, KEY_RSA_4096, KEY_TYPES };
-
-/* "ec-p256" ...; and back (false for a word that is none). */
-const char *key_type_word(enum key_type type);
-bool key_type_of(const char *word, enum key_type *ret);
-
-/* Hex of a 16-byte CKA_ID, and of a SHA-256. */
-#define KEY_ID_TEXT 33
-#define KEY_HASH_TEXT 65
-#define KEY_LABEL_TEXT 96
-
-struct key_name {
-	char id[KEY_ID_TEXT];
-	char label[KEY_LABEL_TEXT];
-};
-
 enum key_presence {
 	KEY_ABSENT, /* neither object */
 	KEY_HALF,   /* an object is missing, or has no value yet: making it was cut short */
 	KEY_WHOLE
 };
 
-/* What the token says of a key; an attribute that the module does not have is false. */
+/* What the token says of a key. */
 struct key_facts {
 	enum key_presence presence;
 	enum key_type type;
 	char public_hash[KEY_HASH_TEXT]; /* SHA-256 of the DER SubjectPublicKeyInfo, hex */
-	bool sensitive, always_sensitive, extractable, never_extractable, local;
-	bool sign, decrypt, unwrap, derive;
+	enum said sensitive, always_sensitive, extractable, never_extractable, local, is_private;
+	enum said sign, sign_recover, decrypt, unwrap, derive, copyable, modifiable;
+	unsigned refused; /* what its template was made without: a set of enum template_extra */
 };
 
 /*
- * Makes a pair: private, sensitive, not extractable, not copyable, sign only. Also makes the new
- * files of the token readable to the servers' group where `share:` says so.
- * ERR_TOKEN with a hint when the token is full or cannot make this type.
+ * Makes a pair: private, sensitive, not extractable, sign only. Attributes that the module refuses
+ * are left out one by one (token/template.h) and remembered for the token; usages that could not be
+ * forbidden in the template are taken away afterwards. Also makes the new files of the token
+ * readable to the servers' group where `share:` says so.
+ * ERR_TOKEN with a hint when the token is full or cannot make this type; ERR_LOST when the module
+ * gives handles that lead elsewhere.
  */
 int key_make(
 	struct token *t, const struct key_name *name, enum key_type type, struct err *e) MUST_USE;
 
 /*
  * Looks for a key by label and id and reads it back. *ret is filled even for KEY_ABSENT. ERR_TOKEN
- * for two private objects of that name.
+ * for two private objects of that name, ERR_LOST for handles that lead to other objects.
  * `ret_public` (may be NULL) gets the public key, built outside the token from its raw value, when
  * the key is whole; the caller frees it.
  */
@@ -73,6 +63,28 @@ int key_judge(const struct key_facts *facts, const struct key_name *name, struct
  */
 int key_discard(struct token *t, const struct key_name *name, struct err *e) MUST_USE;
 
+/* What becomes of C_SignInit with a key whose CKA_SIGN is false. */
+enum sign_switch {
+	SWITCH_WORKS,   /* refused, as it should be */
+	SWITCH_IGNORED, /* the module signs all the same */
+	SWITCH_REFUSED, /* the module does not let CKA_SIGN be changed */
+};
+
+/*
+ * Sets CKA_SIGN of the private key, after its public key was read back and is the one of
+ * `public_hash` (else ERR_TOKEN, and nothing is changed). *ret says what the module made of it.
+ */
+int key_set_sign(struct token *t, const struct key_name *name, const char *public_hash, bool sign,
+	enum sign_switch *ret, struct err *e) MUST_USE;
+
+/*
+ * Destroys private key, public key and certificates of this name, in that order, each after it was
+ * found anew and read back, and the public key compared with `public_hash` (else ERR_TOKEN, and
+ * nothing is destroyed). What is already gone is no error. At the end C_FindObjects finds none.
+ */
+int key_destroy(struct token *t, const struct key_name *name, const char *public_hash,
+	struct err *e) MUST_USE;
+
 /*
  * The key for signing, by the token's road. Its public half is compared with `public_hash`
  * (ERR_TOKEN when the token answers with another key). The caller frees *ret before token_close.
@@ -86,6 +98,9 @@ int key_uri(const struct token *t, const struct key_name *name, char uri[KEY_URI
 
 /* SHA-256 of the DER SubjectPublicKeyInfo of a public or private key, as hex. */
 int key_public_hash(EVP_PKEY *key, char hash[KEY_HASH_TEXT], struct err *e) MUST_USE;
+
+/* One raw signature of the private key, verified with `public`: both halves are there and fit. */
+int key_try(struct token *t, const struct key_name *name, EVP_PKEY *public, struct err *e) MUST_USE;
 
 /* The ids (hex) of all private keys on the token; used to compare token and database. */
 struct list;

@@ -1,7 +1,8 @@
 /*
  * A loaded PKCS#11 module (PKCS#11 v2.40 4.6, 5.4). One path is loaded and initialised once in a
- * process, however many tokens are opened in it. It is never finalised: the OpenSSL provider in
- * the same process uses it too, and a module that is finalised under it kills its keys.
+ * process, however many tokens are opened in it. It is not finalised when a token is closed: the
+ * signing road in the same process uses it too, and its keys die with C_Finalize. Only
+ * module_restart does that, when no token of it is open.
  */
 #ifndef KEYSTAY_TOKEN_MODULE_H
 #define KEYSTAY_TOKEN_MODULE_H
@@ -14,11 +15,23 @@ struct module;
 
 /*
  * Loads `path` and initialises it with `init_args` (the vendor's pReserved string, NULL or "" for
- * none). ERR_CONFIG when there is no such file or it is no PKCS#11 module, ERR_TOKEN when
- * C_Initialize fails. *ret is borrowed and lives as long as the process.
+ * none). ERR_CONFIG when there is no such file or it is no PKCS#11 module, ERR_TOKEN or ERR_LOST
+ * when C_Initialize fails. *ret is borrowed and lives as long as the process.
  */
 int module_load(
 	const char *path, const char *init_args, struct module **ret, struct err *e) MUST_USE;
+
+/*
+ * C_Finalize and C_Initialize: what brings a module back that lost its token, and what makes some
+ * modules see objects that other processes made. ERR_FAILED while a token of it is open.
+ */
+int module_restart(struct module *m, struct err *e) MUST_USE;
+
+/*
+ * Finalises every module of which no token is open: at the end of the process. A TPM without a
+ * resource manager keeps what a process that did not do so had loaded.
+ */
+void modules_finish(void);
 
 /* Its function table; borrowed. */
 CK_FUNCTION_LIST *module_functions(const struct module *m);
@@ -27,10 +40,22 @@ CK_FUNCTION_LIST *module_functions(const struct module *m);
 const char *module_path(const struct module *m);
 const char *module_init_args(const struct module *m);
 
-/* The name of a return value, "CKR_PIN_INCORRECT"; "CKR_0x1234" for one without a name. */
-const char *rv_word(CK_RV rv);
+/* What a module is: the file, and what C_GetInfo says. */
+struct module_identity {
+	char path[512];
+	char library_sha256[65]; /* of the file's bytes, hex */
+	char manufacturer[33];
+	char description[33];
+	char version[16];  /* of the library, "2.6" */
+	char cryptoki[16]; /* of the interface, "2.40" */
+};
 
-/* Fills `e` from a failed call: "WHAT failed (CKR_...)" with the kind the value calls for. */
-int rv_fail(CK_RV rv, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int module_identify(struct module *m, struct module_identity *ret, struct err *e) MUST_USE;
+
+/* PKCS#11 pads its texts with blanks and does not end them; `dst` has room for len + 1. */
+void module_text(char *dst, const unsigned char *src, size_t len);
+
+/* "MAJOR.MINOR". */
+void module_version(char *dst, size_t size, const CK_VERSION *v);
 
 #endif

@@ -50,10 +50,10 @@ softhsm_open(const struct token_conf *conf, const char *pin)
 {
 	AUTO(secret) struct secret *user = secret_of(pin);
 	struct token *t = NULL;
-	bool refused;
+	struct pin_answer refused;
 
-	assert_ok(token_open(conf, user, &t, &refused, UNIT_ERR));
-	assert_false(refused);
+	assert_ok(token_open(conf, ROAD_AUTO, user, &t, &refused, UNIT_ERR));
+	assert_false(refused.refused);
 	return t;
 }
 

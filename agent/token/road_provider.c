@@ -1,4 +1,4 @@
-#include "keystay/token/road.h"
+#include "road_provider.h"
 
 #include <openssl/conf.h>
 #include <openssl/err.h>
@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keystay/token/module.h"
+#include "internal.h"
+#include "keystay/token/key.h"
 
-struct road {
+/* token.road_state */
+struct provider {
 	OSSL_LIB_CTX *context;
 	UI_METHOD *no_prompt;
 };
@@ -51,7 +53,7 @@ refuse_prompt(UI *ui, UI_STRING *string)
 }
 
 static int
-configure(struct road *r, const struct module *m, struct err *e)
+configure(struct provider *r, const struct module *m, struct err *e)
 {
 	char text[4096];
 	const char *args = module_init_args(m);
@@ -86,49 +88,54 @@ configure(struct road *r, const struct module *m, struct err *e)
 	return rc;
 }
 
-int
-road_open(const struct module *m, struct road **ret, struct err *e)
+static void
+close_provider(struct token *t)
 {
-	struct road *r = calloc(1, sizeof *r);
+	struct provider *r = t->road_state;
 
-	if (!r || !(r->context = OSSL_LIB_CTX_new()) ||
-		!(r->no_prompt = UI_create_method("keystay: no prompt"))) {
-		road_close(r);
-		return err_set(e, ERR_FAILED, "no memory for the pkcs11 provider");
-	}
-	UI_method_set_reader(r->no_prompt, refuse_prompt);
-	if (configure(r, m, e) < 0) {
-		road_close(r);
-		return -1;
-	}
-	*ret = r;
-	return 0;
-}
-
-void
-road_close(struct road *r)
-{
 	if (!r)
 		return;
 	OSSL_LIB_CTX_free(r->context);
 	if (r->no_prompt)
 		UI_destroy_method(r->no_prompt);
 	free(r);
+	t->road_state = NULL;
 }
 
-OSSL_LIB_CTX *
-road_context(const struct road *r)
+/* Opened late: what only looks at a token needs no provider. */
+static int
+open_provider(struct token *t, struct err *e)
 {
-	return r->context;
+	if (t->road_state)
+		return 0;
+	struct provider *r = t->road_state = calloc(1, sizeof *r);
+	if (!r || !(r->context = OSSL_LIB_CTX_new()) ||
+		!(r->no_prompt = UI_create_method("keystay: no prompt"))) {
+		close_provider(t);
+		return err_set(e, ERR_FAILED, "no memory for the pkcs11 provider");
+	}
+	UI_method_set_reader(r->no_prompt, refuse_prompt);
+	if (configure(r, t->module, e) == 0)
+		return 0;
+	close_provider(t);
+	return err_in(e, "token '%s'", t->conf->name);
 }
 
-int
-road_key(struct road *r, const char *uri, EVP_PKEY **ret, struct err *e)
+static OSSL_LIB_CTX *
+context(const struct token *t)
+{
+	const struct provider *r = t->road_state;
+
+	return r ? r->context : NULL;
+}
+
+/* The first key of a URI; `*ret_found` says how many there are. */
+static EVP_PKEY *
+fetch(struct provider *r, const char *uri, int *ret_found)
 {
 	EVP_PKEY *key = NULL;
-	int found = 0;
 
-	/* The provider fails with an empty error queue: what counts is how many keys came. */
+	*ret_found = 0;
 	OSSL_STORE_CTX *store = OSSL_STORE_open_ex(
 		uri, r->context, "?provider=pkcs11", r->no_prompt, NULL, NULL, NULL, NULL);
 	if (store && OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) == 1)
@@ -136,18 +143,42 @@ road_key(struct road *r, const char *uri, EVP_PKEY **ret, struct err *e)
 			OSSL_STORE_INFO *info = OSSL_STORE_load(store);
 			if (!info)
 				break;
-			if (OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY && found++ == 0)
+			if (OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY &&
+				(*ret_found)++ == 0)
 				key = OSSL_STORE_INFO_get1_PKEY(info);
 			OSSL_STORE_INFO_free(info);
 		}
 	OSSL_STORE_close(store);
 	ERR_clear_error();
+	return key;
+}
+
+static int
+provider_key(struct token *t, const struct key_name *name, EVP_PKEY **ret, struct err *e)
+{
+	char uri[KEY_URI_TEXT];
+	int found;
+
+	if (open_provider(t, e) < 0 || key_uri(t, name, uri, e) < 0)
+		return -1;
+	/* The provider fails with an empty error queue: what counts is how many keys came. */
+	EVP_PKEY *key = fetch(t->road_state, uri, &found);
 	if (key && found == 1) {
 		*ret = key;
 		return 0;
 	}
 	EVP_PKEY_free(key);
 	if (found > 1)
-		return err_set(e, ERR_TOKEN, "the token holds %d private keys of '%s'", found, uri);
-	return err_set(e, ERR_TOKEN, "the provider finds no private key '%s'", uri);
+		return err_set(e, ERR_TOKEN, "token '%s' holds %d private keys of '%s'",
+			t->conf->name, found, uri);
+	/* It was there a moment ago by the raw session: the provider's own view may be lost. */
+	return err_set(e, ERR_LOST, "token '%s': the provider finds no private key '%s'",
+		t->conf->name, uri);
 }
+
+const struct road_ops road_provider = {
+	.road = ROAD_PROVIDER,
+	.key = provider_key,
+	.context = context,
+	.close = close_provider,
+};

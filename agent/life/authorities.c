@@ -1,0 +1,94 @@
+/* Sessions with authorities, opened once in a run and late, and their account keys. */
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "keystay/state/accounts.h"
+#include "internal.h"
+
+/* The row of an authority's account, with a key reserved for it where there is none. */
+static int
+need_account(struct life *l, const struct authority_conf *a, struct account_row *row, struct err *e)
+{
+	struct key_row key;
+	bool found;
+
+	if (account_get(l->db, a->name, a->url, row, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	*row = (struct account_row){0};
+	if (!text_copy(row->authority, sizeof row->authority, a->name) ||
+		!text_copy(row->directory, sizeof row->directory, a->url))
+		return err_set(e, ERR_CONFIG, "the url of authority '%s' is too long", a->name);
+	if (db_begin(l->db, e) < 0)
+		return -1;
+	if (life_key_reserve(l, "account", a->name, a->account_key.token, a->account_key.type, &key,
+		    e) < 0) {
+		db_rollback(l->db);
+		return -1;
+	}
+	text_copy(row->key_id, sizeof row->key_id, key.id);
+	if (account_save(l->db, row, e) < 0) {
+		db_rollback(l->db);
+		return -1;
+	}
+	return db_commit(l->db, e);
+}
+
+static int
+open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o, struct err *e)
+{
+	struct account_row account;
+	struct key_row key;
+	struct token *t;
+
+	if (need_account(l, a, &account, e) < 0 || key_get(l->db, account.key_id, &key, e) < 0 ||
+		life_key_ensure(l, &key, &o->public, e) < 0)
+		return err_in(e, "authority '%s': account key", a->name);
+	if (!text_same(key.state, KEY_ACTIVE) &&
+		key_set_state(l->db, key.id, KEY_ACTIVE, services_now(l->services), e) < 0)
+		return -1;
+	if (life_key_load(l, &key, &o->key, &t, e) < 0)
+		return err_in(e, "authority '%s': account key", a->name);
+	const struct ca_needs needs = {
+		.services = l->services,
+		.account_key = o->key,
+		.account_public = o->public,
+		.account_url = account.url,
+	};
+	return a->ops->open(a, &needs, &o->session, e);
+}
+
+int
+life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e)
+{
+	const struct authority_conf *a = config_authority(l->config, name);
+
+	if (!a)
+		return err_set(
+			e, ERR_CONFIG, "there is no authority '%s' under 'authorities:'", name);
+	struct open_ca *o = &l->ca[a - l->config->authority];
+	/* What fails now, fails by the token of its account key. */
+	l->last_token = &l->token[config_token(l->config, a->account_key.token) - l->config->token];
+	if (!o->session && !o->failed && open_authority(l, a, o, &o->err) < 0)
+		o->failed = true;
+	if (o->failed) {
+		*e = o->err;
+		return -1;
+	}
+	*ret = o;
+	return 0;
+}
+
+void
+life_close_authorities(struct life *l)
+{
+	for (size_t i = 0; i < l->config->authorities; i++) {
+		struct open_ca *o = &l->ca[i];
+		if (o->session)
+			l->config->authority[i].ops->close(o->session);
+		EVP_PKEY_free(o->key);
+		EVP_PKEY_free(o->public);
+		*o = (struct open_ca){.down_until = o->down_until, .err = o->err};
+	}
+}

@@ -1,0 +1,125 @@
+/* The end of replaced keys, when their time has come. */
+#include <string.h>
+
+#include "keystay/base/log.h"
+#include "keystay/life/keys.h"
+#include "internal.h"
+
+/* A step of the way, with the moment when it is due. */
+struct turn {
+	struct key_row key;
+	int (*step)(struct life *l, struct key_row *row, struct err *e);
+};
+
+struct turns {
+	struct life *l;
+	struct turn *item;
+	size_t count;
+};
+
+static int
+add_turn(struct turns *all, const struct key_row *k,
+	int (*step)(struct life *, struct key_row *, struct err *), struct err *e)
+{
+	struct turn *more = realloc(all->item, (all->count + 1) * sizeof *more);
+
+	if (!more)
+		return err_set(e, ERR_FAILED, "no memory");
+	all->item = more;
+	all->item[all->count++] = (struct turn){*k, step};
+	return 0;
+}
+
+static bool
+in_use(const struct key_uses *u)
+{
+	return u->live || u->attempts || u->accounts || u->served;
+}
+
+/*
+ * Draining keys are switched off after `drain`, switched-off ones destroyed after `disable`; one
+ * that a person disabled while it was in use stays. A compromised key does not drain: it is
+ * destroyed as soon as nothing lives by it.
+ */
+static int
+look_at_key(void *ctx, const struct key_row *k, struct err *e)
+{
+	struct turns *all = ctx;
+	struct life *l = all->l;
+	const struct certificate_conf *c = text_same(k->purpose, "certificate")
+						   ? config_certificate(l->config, k->owner)
+						   : NULL;
+	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
+	when_t age = services_now(l->services) - k->state_at;
+	struct key_uses uses;
+
+	bool drains = text_same(k->state, KEY_DRAINING) && age >= policy_drain(p);
+	bool ends = text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING) &&
+		    age >= policy_disable(p);
+	bool bad = text_same(k->state, KEY_COMPROMISED);
+	if (!drains && !ends && !bad)
+		return 0;
+	if (key_uses(l->db, k->id, &uses, e) < 0)
+		return -1;
+	if (in_use(&uses)) {
+		log_debug("key '%s' is still in use", k->label);
+		return 0;
+	}
+	return add_turn(all, k, drains ? life_key_disable : life_key_destroy, e);
+}
+
+/* With a new start of the module once, where it lost its state. */
+static int
+take_turn(struct life *l, struct turn *turn, struct err *e)
+{
+	struct err ignored;
+
+	if (turn->step(l, &turn->key, e) == 0)
+		return 0;
+	db_rollback(l->db);
+	if (!life_lost_token(l, e) || life_recover_tokens(l, e, &ignored) < 0)
+		return -1;
+	if (turn->step(l, &turn->key, e) == 0)
+		return 0;
+	db_rollback(l->db);
+	return -1;
+}
+
+/* One look at all keys; *ret_done = 0 when nothing more is to be done. */
+static int
+one_pass(struct life *l, size_t *ret_done, struct err *e)
+{
+	struct turns all = {.l = l};
+	struct err why;
+
+	*ret_done = 0;
+	int rc = keys_each(l->db, NULL, look_at_key, &all, e);
+	for (size_t i = 0; rc == 0 && i < all.count; i++) {
+		if (take_turn(l, &all.item[i], &why) == 0 ||
+			text_same(all.item[i].key.state, KEY_DISABLED)) {
+			++*ret_done;
+			continue;
+		}
+		err_in(&why, "the old key '%s' stays for now", all.item[i].key.label);
+		life_warn(l, &why);
+	}
+	free(all.item);
+	return rc;
+}
+
+int
+life_retire(struct life *l, size_t *ret_done, struct err *e)
+{
+	size_t done;
+
+	*ret_done = 0;
+	/* Twice: with no time to wait a key is switched off and destroyed in one go. */
+	for (int pass = 0; pass < 2; pass++) {
+		if (one_pass(l, &done, e) < 0)
+			return -1;
+		*ret_done += done;
+		if (done == 0)
+			break;
+	}
+	return 0;
+}

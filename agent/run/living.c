@@ -1,0 +1,91 @@
+#include "living.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "identity.h"
+
+/* On a terminal a line per step; in a pipe only what is waited for. Told once, not every second. */
+static void
+show_progress(void *ctx, const char *certificate, const char *step, const char *doing)
+{
+	static char last[256];
+	char line[256] = "";
+	struct run *r = ctx;
+
+	snprintf(line, sizeof line, "%s: %s: %s", certificate, step, doing);
+	if (*doing && strcmp(line, last) != 0)
+		run_say(r, "%s", line);
+	else if (!*doing && r->terminal)
+		run_say(r, "%s: %s", certificate, step);
+	if (*doing)
+		memcpy(last, line, sizeof last);
+	fflush(stdout);
+}
+
+static void
+show_lock(void *ctx, const char *holder)
+{
+	struct run *r = ctx;
+
+	if (!r->quiet)
+		fprintf(stderr, "keystay: waiting for the lock: %s\n",
+			*holder ? holder : "another process");
+}
+
+static void
+show_warning(void *ctx, const struct err *why)
+{
+	struct run *r = ctx;
+
+	run_report(r, "findings",
+		json_pack("{s:s, s:s, s:s, s:s}", "level", "warn", "where", "", "text", why->text,
+			"hint", why->hint));
+	if (r->json)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "keystay: warning: %s\n", why->text);
+	if (why->hint[0])
+		fprintf(stderr, "keystay: hint: %s\n", why->hint);
+}
+
+int
+run_open_life(struct run *r, const char *command, struct life **ret, struct err *e)
+{
+	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0)
+		return -1;
+	const struct life_conf conf = {
+		.config = r->config,
+		.services = r->services,
+		.command = command,
+		.watcher = {.progress = show_progress,
+			.waiting_for_lock = show_lock,
+			.warning = show_warning,
+			.ctx = r},
+		.witness = true,
+	};
+	return life_open(&conf, ret, e);
+}
+
+int
+run_confirm(struct run *r, struct err *e, const char *fmt, ...)
+{
+	char question[512], answer[16] = "";
+	va_list ap;
+
+	if (r->yes)
+		return 0;
+	va_start(ap, fmt);
+	vsnprintf(question, sizeof question, fmt, ap);
+	va_end(ap);
+	if (r->json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		err_set(e, ERR_USAGE, "%s: this needs a yes", question);
+		return err_hint(e, "say --yes");
+	}
+	fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return 0;
+	return err_set(e, ERR_USAGE, "nothing was done");
+}

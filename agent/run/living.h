@@ -1,0 +1,17 @@
+/* Opening the state for work, with the watcher that tells on the terminal what goes on. */
+#ifndef KEYSTAY_RUN_LIVING_H
+#define KEYSTAY_RUN_LIVING_H
+
+#include "keystay/life/life.h"
+#include "keystay/run/run.h"
+
+/* Takes the owner's identity and the lock, opens the database; `command` is for the lock's text. */
+int run_open_life(struct run *r, const char *command, struct life **ret, struct err *e) MUST_USE;
+
+/*
+ * Asks a person "QUESTION [y/N]" unless --yes was given; ERR_USAGE for a no, and where there is no
+ * terminal to ask on.
+ */
+int run_confirm(struct run *r, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4) MUST_USE;
+
+#endif
