@@ -69,6 +69,25 @@ lab_kind_reload() {
 	esac
 }
 
+# The script that keystay calls after it installed: a reload, or a stop and a start.
+lab_kind_reload_script() {
+	local name
+	lab_reload_script
+	[ "$(lab_kind_reload)" = restart ] || return 0
+	{
+		echo '#!/bin/bash'
+		for name in "${KIND_ENV[@]}"; do printf 'export %s=%q\n' "$name" "${!name}"; done
+		cat <<-SH
+			pid=\$(cat $LAB/nginx.pid 2>/dev/null) && kill "\$pid"
+			for i in \$(seq 100); do kill -0 "\$pid" 2>/dev/null || break; sleep 0.1; done
+			OPENSSL_CONF=$LAB/server-openssl.cnf setsid nginx -c $LAB/nginx.conf -e $LAB/log/nginx.error </dev/null >/dev/null 2>&1 &
+			for i in \$(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/$LAB_HTTP) 2>/dev/null && exit 0; sleep 0.1; done
+			exit 1
+		SH
+	} >"$LAB/reload-nginx"
+	chmod 755 "$LAB/reload-nginx"
+}
+
 # Without a resource manager a server must call C_Finalize at its end, or the few places in the TPM
 # stay taken until that is started anew.
 lab_kind_server_openssl() {

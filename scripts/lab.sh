@@ -19,6 +19,8 @@ LAB_PIDS=()
 
 lab_end() {
 	local pid
+	# A reload that is a restart left another one.
+	[ ! -s "$LAB/nginx.pid" ] || LAB_PIDS+=("$(cat "$LAB/nginx.pid")")
 	for pid in "${LAB_PIDS[@]}"; do
 		kill "$pid" 2>/dev/null
 	done
@@ -247,6 +249,7 @@ lab_config() {
 		    label: ${KIND_LABEL:-web}
 		    pin: file:$LAB/web.pin
 		    share: {path: ${KIND_SHARE:-$LAB/tokens}, group: www-data}
+		    road: ${LAB_ROAD:-auto}
 		    ${KIND_INIT_ARGS:+init_args: "$KIND_INIT_ARGS"}
 		  - {name: agent, module: $SOFTHSM_MODULE, label: agent, pin: "file:$LAB/agent.pin"}
 		authorities:

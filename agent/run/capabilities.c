@@ -42,7 +42,12 @@ show_family(struct run *r, const char *where, const struct capabilities *c, enum
 				: "",
 			"signatures of %s keys by the road '%s' do not verify",
 			key_family_word(family), road_word(c->road));
-	if (key_judge(&f->facts, &name, &why) < 0)
+	if (f->stays == SAID_NO)
+		run_finding(r, "warn", where,
+			"whoever has the PIN can take keys out of this token, whatever their "
+			"attributes say",
+			"%s keys: %s", key_family_word(family), f->doubt);
+	else if (key_judge(&f->facts, &name, &why) < 0)
 		run_finding(r, "warn", where, "", "%s keys are not as asked: %s",
 			key_family_word(family), why.text);
 }

@@ -157,6 +157,11 @@ token_probe_type(struct token *t, const struct key_name *name, enum key_type typ
 		if (objects_find(t, name, &o, e) < 0)
 			return -1;
 		f->value_with_private = public_key_read(t, o.private_key, &own, &why) == 0;
+		struct key_evidence evidence;
+		if (key_prove(t, name, facts.public_hash, &evidence, e) < 0)
+			return -1;
+		f->stays = evidence.stays ? SAID_YES : SAID_NO;
+		text_copy(f->doubt, sizeof f->doubt, evidence.doubt);
 		if (key_set_sign(t, name, facts.public_hash, false, &f->off, e) < 0 ||
 			key_set_sign(t, name, facts.public_hash, true, &on, e) < 0)
 			return -1;
@@ -231,9 +236,10 @@ family_json(const struct family_probe *f)
 {
 	if (!f->tried)
 		return json_null();
-	return json_pack("{s:o, s:s, s:o, s:b}", "attributes", key_facts_json(&f->facts),
+	return json_pack("{s:o, s:s, s:o, s:b, s:o, s:s}", "attributes", key_facts_json(&f->facts),
 		"switch_off", switch_words[f->off], "road_signs", said_json(f->road_signs),
-		"value_with_private", f->value_with_private);
+		"value_with_private", f->value_with_private, "stays", said_json(f->stays), "doubt",
+		f->doubt);
 }
 
 json_t *
@@ -315,6 +321,8 @@ read_family(const json_t *all, const char *key, struct family_probe *f)
 		switch_words, COUNT(switch_words), json_text_at(j, "switch_off"));
 	f->road_signs = said_at(j, "road_signs");
 	f->value_with_private = json_is_true(json_object_get(j, "value_with_private"));
+	f->stays = said_at(j, "stays");
+	text_copy(f->doubt, sizeof f->doubt, json_text_at(j, "doubt"));
 }
 
 #define READ_TEXT(object, key, field) text_copy(field, sizeof(field), json_text_at(object, key))

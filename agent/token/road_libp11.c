@@ -107,14 +107,25 @@ enter(struct token *t, struct err *e)
 	return 0;
 }
 
-/* By a template: without one, libp11 sees no key at all where a key of an unknown type is. */
+static bool
+is_wanted(const PKCS11_KEY *k, const PKCS11_KEY *wanted)
+{
+	return k->isPrivate && k->id_len == wanted->id_len &&
+	       memcmp(k->id, wanted->id, k->id_len) == 0 && k->label &&
+	       text_same(k->label, wanted->label);
+}
+
+/*
+ * By a template: without one, libp11 sees no key at all where a key of an unknown type is. What it
+ * gives is all that it found since it was loaded, with what this search added.
+ */
 static int
 libp11_key(struct token *t, const struct key_name *name, EVP_PKEY **ret, struct err *e)
 {
 	struct libp11 *p = t->module->road_state;
 	unsigned char id[KEY_ID_BYTES];
-	PKCS11_KEY *keys = NULL;
-	unsigned slot, count = 0;
+	PKCS11_KEY *keys = NULL, *found = NULL;
+	unsigned slot, count = 0, same = 0;
 
 	if (find_slot(t, &slot, e) < 0)
 		return -1;
@@ -124,10 +135,15 @@ libp11_key(struct token *t, const struct key_name *name, EVP_PKEY **ret, struct 
 		.label = (char *)name->label, .id = id, .id_len = sizeof id, .isPrivate = 1};
 	if (PKCS11_enumerate_keys_ext(p->slots[slot].token, &wanted, &keys, &count) != 0)
 		return p11_fail(e, t, "libp11 cannot search for keys");
-	if (count > 1)
+	for (unsigned i = 0; i < count; i++)
+		if (is_wanted(&keys[i], &wanted)) {
+			found = &keys[i];
+			same++;
+		}
+	if (same > 1)
 		return err_set(e, ERR_TOKEN, "token '%s' holds %u private keys '%s'", t->conf->name,
-			count, name->label);
-	EVP_PKEY *key = count ? PKCS11_get_private_key(&keys[0]) : NULL;
+			same, name->label);
+	EVP_PKEY *key = found ? PKCS11_get_private_key(found) : NULL;
 	if (!key)
 		return p11_fail(e, t, "libp11 finds no such private key");
 	ERR_clear_error();

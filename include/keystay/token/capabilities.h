@@ -42,6 +42,8 @@ struct family_probe {
 	enum sign_switch off;    /* what CKA_SIGN=false does */
 	enum said road_signs;    /* the road's signature verifies */
 	bool value_with_private; /* the private object tells the public value too */
+	enum said stays;         /* no attempt to take the private value out worked */
+	char doubt[160];         /* which one did */
 };
 
 struct capabilities {
