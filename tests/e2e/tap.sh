@@ -31,6 +31,12 @@ is() {
 	fi
 }
 
+# isnt GOT UNWANTED NAME
+isnt() {
+	[ "$1" != "$2" ]
+	tap $? "$3"
+}
+
 # like TEXT REGEX NAME (grep -E, over all lines)
 like() {
 	if printf '%s\n' "$1" | grep -qE -- "$2"; then
@@ -65,10 +71,12 @@ ks_is() {
 	[ "$STATUS" = "$wanted" ] || note "keystay $*:" "$OUT"
 }
 
-# The fingerprint of the leaf that is served for a name.
+# The fingerprint of the leaf that is served for a name. s_client shows a certificate even where the
+# server could not sign with its key, so only a handshake that came to its end counts.
 served() {
-	openssl s_client -connect "127.0.0.1:$LAB_TLS" -servername "$1" </dev/null 2>/dev/null |
-		openssl x509 -noout -fingerprint -sha256 2>/dev/null
+	local said
+	said=$(timeout 20 openssl s_client -connect "127.0.0.1:$LAB_TLS" -servername "$1" </dev/null 2>/dev/null) || return 1
+	openssl x509 -noout -fingerprint -sha256 <<<"$said" 2>/dev/null
 }
 
 live_fingerprint() {

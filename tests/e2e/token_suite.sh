@@ -33,6 +33,17 @@ handshake_soon() {
 	return 1
 }
 
+# The key is switched off: the next handshake fails. A module may take a moment to look at its store.
+handshake_ends() {
+	handshake "$1" || return 0
+	note "a handshake after the key was switched off still worked"
+	for _ in 1 2 3 4 5 6; do
+		sleep 0.5
+		handshake "$1" || return 0
+	done
+	return 1
+}
+
 # A row of the table: what was seen of one type of key.
 row() { # TYPE COLUMN VALUE
 	[ -n "${TOKEN_TABLE:-}" ] || return 0
@@ -69,16 +80,25 @@ suite_begin() {
 	like "$CAPABILITIES" '"library_sha256":"[0-9a-f]{64}"' "$KIND, $ROAD: check prints them"
 	TYPES=$(printf '%s' "$CAPABILITIES" | jq -r '.types | to_entries[] | select(.value == "yes") | .key')
 	NO_TYPES=$(printf '%s' "$CAPABILITIES" | jq -r '.types | to_entries[] | select(.value == "no") | .key')
-	[ -z "${TOKEN_TABLE:-}" ] || printf '%s' "$CAPABILITIES" |
-		jq -c --arg kind "$KIND" --arg road "$ROAD" '{kind: $kind, road: $road, probe: .}' >>"$TOKEN_TABLE"
-	is "${TYPES:+some}" some "$KIND, $ROAD: it makes keys"
+	# Made, but this road does not sign with them.
+	MUTE_TYPES=""
 	local type
 	for type in $TYPES; do
+		[ "$(printf '%s' "$CAPABILITIES" | jq -r --arg f "${type%%-*}" '.[$f].road_signs')" = true ] ||
+			MUTE_TYPES="$MUTE_TYPES $type"
+	done
+	for type in $MUTE_TYPES; do TYPES=$(grep -vx "$type" <<<"$TYPES"); done
+	[ -z "${TOKEN_TABLE:-}" ] || printf '%s' "$CAPABILITIES" |
+		jq -c --arg kind "$KIND" --arg road "$ROAD" '{kind: $kind, road: $road, probe: .}' >>"$TOKEN_TABLE"
+	isnt "$TYPES$MUTE_TYPES" "" "$KIND, $ROAD: it makes keys"
+	for type in $TYPES $MUTE_TYPES; do
 		lab_certificate "$type" "$type.example" "    keys: [$type]
 $(lab_on_nginx)"
 	done
 	lab_nginx_conf
-	lab_kind_server_openssl "${TYPES%%$'\n'*}"
+	# shellcheck disable=SC2086
+	set -- $TYPES $MUTE_TYPES
+	lab_kind_server_openssl "$1"
 	lab_nginx_start || exit 2
 }
 
@@ -115,6 +135,18 @@ suite_issue() {
 	done
 }
 
+# A wrong signature is caught before it leaves the host: nothing is ordered with it.
+suite_mute() {
+	local type
+	for type in $MUTE_TYPES; do
+		ks issue "$type"
+		is "$STATUS" 4 "$KIND, $ROAD, $type: this road does not sign, and that is caught"
+		like "$OUT" "signature of the request does not verify|the token did not sign" "$KIND, $ROAD, $type: in words"
+		is "$(ls "$LAB/state/live/$type" 2>/dev/null)" "" "$KIND, $ROAD, $type: nothing is installed"
+		row "$type" issued "no: signatures of this road are wrong or refused"
+	done
+}
+
 # To a new key; the old one is switched off and destroyed in the same run, its policy says so.
 suite_rotate() {
 	local type old
@@ -143,8 +175,7 @@ suite_switch() {
 		ks keys disable "$type" --yes
 		if [ "$off" = works ]; then
 			is "$STATUS" 0 "$KIND, $ROAD, $type: switched off"
-			handshake "$type.example"
-			[ $? != 0 ]
+			handshake_ends "$type.example"
 			seen $? "$type" disabled "the next handshake fails"
 		else
 			row "$type" disabled "no: the module signs though CKA_SIGN is false"
@@ -164,7 +195,7 @@ suite_compromise() {
 	hash=$("$KEYSTAY" --config "$CONFIG" keys show "$type" --json | jq -r '.keys[0].public_key_sha256')
 	ks_is 0 "$KIND, $ROAD: a key is compromised" keys compromise "$type" --yes
 	like "$OUT" "due now, with a new key ready: $type" "$KIND, $ROAD: its certificate is due, a new key is staged"
-	ks_is 0 "$KIND, $ROAD: what is due is renewed" renew --due
+	ks_is 0 "$KIND, $ROAD: what is due is renewed" renew "$type" --due
 	handshake_soon "$type.example"
 	tap $? "$KIND, $ROAD: by the new key"
 	is "$(objects_of "$old")" 0 "$KIND, $ROAD: the compromised key is destroyed"
@@ -182,9 +213,12 @@ token_suite() {
 	KIND=$1 ROAD=$2 LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
 	case $KIND in tpm*) CLASS=tpm ;; *) CLASS=software ;; esac
 	suite_begin
-	suite_issue
-	suite_rotate
-	suite_switch
-	suite_compromise
+	suite_mute
+	if [ -n "$TYPES" ]; then
+		suite_issue
+		suite_rotate
+		suite_switch
+		suite_compromise
+	fi
 	suite_end
 }
