@@ -5,7 +5,8 @@
 #   make test       every test, unit and end to end                      (runs `make deps`)
 #   make check      floors, headers, layout, linters, unit tests, fuzz seeds
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
-#   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load
+#   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load;
+#                   proof-tokens: 200 and 50 rotations in one process
 #   make install    PREFIX=/usr/local, DESTDIR=
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -55,7 +56,7 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate clean install
+	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens clean install
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay
@@ -192,6 +193,13 @@ proof-rotate: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) env ROTATIONS=20 prove -v --timer --exec tests/e2e/in-namespace \
 		tests/e2e/rotate.t
+
+#   proof-tokens: 200 rotations in one process on SoftHSM, 50 on a TPM (a quarter of an hour)
+proof-tokens: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env ROTATIONS_SOFTHSM=200 ROTATIONS_LIBP11=100 ROTATIONS_TPM=50 \
+		ROTATIONS_EVERY=10 BIN=$(CURDIR)/$(OUT) prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/rotations.t
 
 install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
