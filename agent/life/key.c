@@ -157,7 +157,8 @@ life_key_ensure(struct life *l, struct key_row *row, EVP_PKEY **ret_public, stru
 			return -1;
 		}
 	} else if (facts.presence != KEY_WHOLE) {
-		err_set(e, ERR_TOKEN, "token '%s': the key '%s' is gone", row->token, row->label);
+		/* A module that was started before another process made the key may not see it. */
+		err_set(e, ERR_LOST, "token '%s': the key '%s' is gone", row->token, row->label);
 		return err_hint(
 			e, "was the token replaced, or the key destroyed by another program?");
 	} else if (!text_same(facts.public_hash, row->public_hash)) {

@@ -151,17 +151,34 @@ refuse_used(struct life *l, const struct key_row *row, struct err *e)
 	return 0;
 }
 
+/* Nothing there may mean that this module does not see it: it is looked for after a new start. */
+static int
+destroy_objects(struct life *l, const struct key_row *row, struct err *e)
+{
+	struct key_name name = life_key_name(row);
+	struct token *t;
+	struct err blind;
+	bool found;
+
+	if (life_token(l, row->token, &t, e) < 0 ||
+		key_destroy(t, &name, row->public_hash, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	err_set(&blind, ERR_LOST, "nothing of the key '%s' is there", row->label);
+	if (life_recover_tokens(l, &blind, e) < 0 || life_token(l, row->token, &t, e) < 0)
+		return -1;
+	return key_destroy(t, &name, row->public_hash, &found, e);
+}
+
 int
 life_key_destroy(struct life *l, struct key_row *row, struct err *e)
 {
-	struct key_name name = life_key_name(row);
 	when_t now = services_now(l->services);
-	struct token *t;
 
 	if (text_same(row->state, KEY_DESTROYED) || text_same(row->state, KEY_RESERVED))
 		return fail_state(row, "destroyed", e);
-	if (refuse_used(l, row, e) < 0 || life_token(l, row->token, &t, e) < 0 ||
-		key_destroy(t, &name, row->public_hash, e) < 0)
+	if (refuse_used(l, row, e) < 0 || destroy_objects(l, row, e) < 0)
 		return -1;
 	/* A kill before this line is harmless: what is gone is no error the next time. */
 	if (db_begin(l->db, e) < 0 || key_set_state(l->db, row->id, KEY_DESTROYED, now, e) < 0 ||

@@ -179,7 +179,7 @@ key_prove(struct token *t, const struct key_name *name, const char *public_hash,
 		key_find(t, name, &v.facts, NULL, e) < 0)
 		return -1;
 	if (v.facts.presence != KEY_WHOLE)
-		return err_set(e, ERR_TOKEN, "token '%s': the key '%s' is gone", t->conf->name,
+		return err_set(e, ERR_LOST, "token '%s': the key '%s' is gone", t->conf->name,
 			name->label);
 	if (!text_same(v.facts.public_hash, public_hash))
 		return err_set(e, ERR_TOKEN,

@@ -210,7 +210,7 @@ key_set_sign(struct token *t, const struct key_name *name, const char *public_ha
 	if (find_meant(t, name, public_hash, &o, e) < 0)
 		return -1;
 	if (!o.private_key)
-		return err_set(e, ERR_TOKEN, "token '%s': the key '%s' is gone", t->conf->name,
+		return err_set(e, ERR_LOST, "token '%s': the key '%s' is gone", t->conf->name,
 			name->label);
 	if (object_said(t, o.private_key, CKA_SIGN) != wanted) {
 		CK_RV rv = object_set(t, o.private_key, CKA_SIGN, sign);
@@ -238,12 +238,14 @@ key_set_sign(struct token *t, const struct key_name *name, const char *public_ha
 }
 
 int
-key_destroy(struct token *t, const struct key_name *name, const char *public_hash, struct err *e)
+key_destroy(struct token *t, const struct key_name *name, const char *public_hash, bool *ret_found,
+	struct err *e)
 {
 	struct key_objects o;
 
 	if (find_meant(t, name, public_hash, &o, e) < 0)
 		return -1;
+	*ret_found = o.private_key || o.public_key || o.certificates;
 	if (o.private_key && destroy_one(t, name, o.private_key, CKO_PRIVATE_KEY, e) < 0)
 		return -1;
 	/* Found anew: a module may have numbered its objects otherwise meanwhile. */

@@ -42,8 +42,8 @@ struct key_evidence {
 
 /*
  * Gathers it for a key whose public key is compared with `public_hash` first (ERR_TOKEN when it is
- * another or gone). A value that could be read is wiped at once. The wrapping key is a session
- * object of AES and is gone with the call.
+ * another, ERR_LOST when it is gone). A value that could be read is wiped at once. The wrapping key
+ * is a session object of AES and is gone with the call.
  */
 int key_prove(struct token *t, const struct key_name *name, const char *public_hash,
 	struct key_evidence *ret, struct err *e) MUST_USE;

@@ -80,10 +80,12 @@ int key_set_sign(struct token *t, const struct key_name *name, const char *publi
 /*
  * Destroys private key, public key and certificates of this name, in that order, each after it was
  * found anew and read back, and the public key compared with `public_hash` (else ERR_TOKEN, and
- * nothing is destroyed). What is already gone is no error. At the end C_FindObjects finds none.
+ * nothing is destroyed). What is already gone is no error, but *ret_found is false when nothing was
+ * there at all: a module may not see what another process made before it is started anew. At the
+ * end C_FindObjects finds none.
  */
 int key_destroy(struct token *t, const struct key_name *name, const char *public_hash,
-	struct err *e) MUST_USE;
+	bool *ret_found, struct err *e) MUST_USE;
 
 /*
  * The key for signing, by the token's road. Its public half is compared with `public_hash`
