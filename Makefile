@@ -6,7 +6,8 @@
 #   make check      floors, headers, layout, linters, unit tests, fuzz seeds
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
 #   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load;
-#                   proof-tokens: 200 and 50 rotations in one process
+#                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
+#                   speed against the module's own
 #   make install    PREFIX=/usr/local, DESTDIR=
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -56,7 +57,7 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens clean install
+	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing clean install
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay
@@ -200,6 +201,13 @@ proof-tokens: deps
 	$(Q)$(AS_ROOT) env ROTATIONS_SOFTHSM=200 ROTATIONS_LIBP11=100 ROTATIONS_TPM=50 \
 		ROTATIONS_EVERY=10 BIN=$(CURDIR)/$(OUT) prove -v --timer --exec tests/e2e/in-namespace \
 		tests/e2e/rotations.t
+
+#   proof-signing: signatures per second and CPU time of each road against the module's own, and
+#   the search for a key among 1,000 objects (two minutes)
+proof-signing: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env SIGNING_ROUNDS=$${SIGNING_ROUNDS:-9} prove -v --timer \
+		--exec tests/e2e/in-namespace tests/e2e/signing.t
 
 install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay

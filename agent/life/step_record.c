@@ -22,8 +22,14 @@ retire_key(void *ctx, const struct version_row *v, struct err *e)
 	for (size_t i = 0; i < r->attempt->parts; i++)
 		if (text_same(r->attempt->part[i].key_id, v->key_id))
 			return 0;
-	if (key_get(r->l->db, v->key_id, &key, e) < 0 ||
-		key_set_state(r->l->db, key.id, KEY_DRAINING, now, e) < 0)
+	if (key_get(r->l->db, v->key_id, &key, e) < 0)
+		return -1;
+	/* A compromised key does not drain, and one that was switched off by hand stays so. */
+	if (text_same(key.state, KEY_COMPROMISED) || text_same(key.state, KEY_DESTROYED))
+		return 0;
+	if (text_same(key.state, KEY_DISABLED)
+			? key_set_drained(r->l->db, key.id, now, e) < 0
+			: key_set_state(r->l->db, key.id, KEY_DRAINING, now, e) < 0)
 		return -1;
 	return life_journal(r->l, v->certificate, key.public_hash, "key-draining", "record", e,
 		"key '%s' is no longer served", key.label);

@@ -62,6 +62,17 @@ key_set_disabled(struct db *db, const char *id, when_t now, struct err *e)
 	return one_changed(db, id, e);
 }
 
+int
+key_set_drained(struct db *db, const char *id, when_t now, struct err *e)
+{
+	static const char sql[] = "UPDATE key SET state_before = '" KEY_DRAINING "', state_at = ?2"
+				  " WHERE id = ?1 AND state = '" KEY_DISABLED "'";
+
+	if (db_run(db, e, sql, "ti", id, now) < 0)
+		return -1;
+	return one_changed(db, id, e);
+}
+
 static int
 uses_row(void *ctx, sqlite3_stmt *row, struct err *e)
 {

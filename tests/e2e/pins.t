@@ -21,6 +21,31 @@ unset WEB_PIN
 ks_is 4 "env: without the variable" renew payments --force
 like "$OUT" "the environment has no 'WEB_PIN'" "says so"
 
+# The same by the other road (libp11 is never told the PIN), and all that can be seen from outside
+# while the agent is at work: arguments, environment, limits, of the process and its child.
+for road in provider libp11; do
+	with_source 'env:WEB_PIN'
+	perl -pi -e "s/road: \\S+/road: $road/" "$CONFIG"
+	cat >"$LAB/reload-nginx" <<-SH
+		#!/bin/sh
+		{
+			env
+			for pid in \$\$ \$PPID; do tr '\\0' '\\n' </proc/\$pid/cmdline; tr '\\0' '\\n' </proc/\$pid/environ; done
+			ps -eo args
+		} >$LAB/seen-$road
+		grep 'core file' /proc/\$PPID/limits >$LAB/limits-$road
+		exec kill -HUP "\$(cat $LAB/nginx.pid)"
+	SH
+	WEB_PIN=$LAB_WEB_PIN timeout 300 "$KEYSTAY" --config "$CONFIG" -v renew payments --force --key new >"$LAB/said-$road" 2>&1
+	is "$?" 0 "$road: a renewal with the PIN from the environment"
+	is "$(served payments.example)" "$(live_fingerprint payments)" "$road: it is served"
+	like "$(cat "$LAB/seen-$road")" '^PATH=' "$road: the child looked around"
+	unlike "$(cat "$LAB/seen-$road")" 'c4nary' "$road: no PIN in arguments or environment, of the agent or its child"
+	unlike "$(cat "$LAB/said-$road")" 'c4nary' "$road: no PIN in debug output"
+	like "$(cat "$LAB/limits-$road")" 'size +0 +0' "$road: no core file can be written"
+	is "$(grep -rlF 'c4nary' "$LAB/state" "$LAB/log" "$LAB/nginx.conf" | wc -l)" 0 "$road: no PIN in state, logs or the server's files"
+done
+
 with_source credential:web-pin
 ks_is 4 "credential: outside systemd" renew payments --force
 like "$OUT" "no systemd credential 'web-pin'" "says so"

@@ -71,8 +71,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (argc == 6) {
-		printf("%lu\n", count_objects(module_functions(token_module(token)), conf.label,
-					argv[5]));
+		printf("%lu\n",
+			count_objects(module_functions(token_module(token)), conf.label, argv[5]));
 	} else {
 		for (size_t i = 0; i < ids.count; i++)
 			puts(ids.item[i]);

@@ -50,6 +50,9 @@ int key_set_state(
 /* To disabled, remembering what it was. */
 int key_set_disabled(struct db *db, const char *id, when_t now, struct err *e) MUST_USE;
 
+/* A disabled key that was replaced meanwhile: enabled again it is draining. */
+int key_set_drained(struct db *db, const char *id, when_t now, struct err *e) MUST_USE;
+
 /* What stands in the way of a key's end. */
 struct key_uses {
 	int64_t live;     /* live versions of certificates that use it */
