@@ -3,19 +3,15 @@
 #include <string.h>
 
 #include "keystay/state/accounts.h"
+#include "keystay/state/compromised.h"
 #include "internal.h"
 
-/* The row of an authority's account, with a key reserved for it where there is none. */
+/* A new key for the account; the authority's account of the old one is left behind. */
 static int
-need_account(struct life *l, const struct authority_conf *a, struct account_row *row, struct err *e)
+new_account(struct life *l, const struct authority_conf *a, struct account_row *row, struct err *e)
 {
 	struct key_row key;
-	bool found;
 
-	if (account_get(l->db, a->name, a->url, row, &found, e) < 0)
-		return -1;
-	if (found)
-		return 0;
 	*row = (struct account_row){0};
 	if (!text_copy(row->authority, sizeof row->authority, a->name) ||
 		!text_copy(row->directory, sizeof row->directory, a->url))
@@ -35,6 +31,34 @@ need_account(struct life *l, const struct authority_conf *a, struct account_row 
 	return db_commit(l->db, e);
 }
 
+/* The row of an authority's account and its key; made where there is none, or none that may be. */
+static int
+need_account(struct life *l, const struct authority_conf *a, struct account_row *row,
+	struct key_row *key, struct err *e)
+{
+	bool found, compromised = false;
+
+	if (account_get(l->db, a->name, a->url, row, &found, e) < 0 ||
+		(found && key_get(l->db, row->key_id, key, e) < 0) ||
+		(found && compromised_has(l->db, key->public_hash, &compromised, e) < 0))
+		return -1;
+	if (found && !compromised) {
+		if (!text_same(key->state, KEY_DISABLED))
+			return 0;
+		err_set(e, ERR_POLICY, "its key '%s' is disabled", key->label);
+		return err_hint(e, "'keystay keys enable %.12s'", key->id);
+	}
+	if (compromised &&
+		life_journal(l, "", key->public_hash, "account-left", "", e,
+			"authority '%s': the account of the compromised key '%s' is left, "
+			"another is made",
+			a->name, key->label) < 0)
+		return -1;
+	if (new_account(l, a, row, e) < 0)
+		return -1;
+	return key_get(l->db, row->key_id, key, e);
+}
+
 static int
 open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o, struct err *e)
 {
@@ -42,7 +66,7 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 	struct key_row key;
 	struct token *t;
 
-	if (need_account(l, a, &account, e) < 0 || key_get(l->db, account.key_id, &key, e) < 0 ||
+	if (need_account(l, a, &account, &key, e) < 0 ||
 		life_key_ensure(l, &key, &o->public, e) < 0)
 		return err_in(e, "authority '%s': account key", a->name);
 	if (!text_same(key.state, KEY_ACTIVE) &&

@@ -7,6 +7,7 @@
 
 #include "keystay/base/lock.h"
 #include "keystay/life/life.h"
+#include "keystay/life/probe.h"
 #include "keystay/state/attempts.h"
 #include "keystay/state/db.h"
 #include "keystay/state/keys.h"
@@ -50,6 +51,7 @@ struct work {
 struct open_token {
 	struct token *token;
 	struct secret *pin; /* once the token took it, for opening it again */
+	struct capabilities known;
 	bool failed;
 	struct err err;
 };
@@ -112,10 +114,8 @@ int life_recover_tokens(struct life *l, const struct err *why, struct err *e) MU
 int life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e) MUST_USE;
 void life_close_authorities(struct life *l);
 
-/* What an open token can do, found out and stored (life/probe.h). */
-struct capabilities;
-int life_probe_token(struct life *l, struct open_token *o, bool all_types, struct capabilities *ret,
-	struct err *e) MUST_USE;
+/* A probe (life/probe.h) of a token of this run. */
+struct probe life_probe_of(struct life *l, struct open_token *o);
 
 /*
  * Makes a reserved key (or finishes one whose making was cut short), or finds one that was made;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keystay/state/refusals.h"
+#include "keystay/token/admin.h"
 #include "keystay/token/pin.h"
 
 /* A PIN that was refused is not tried again until its source changes. */
@@ -91,5 +92,24 @@ token_open_once(struct db *db, const struct services *s, const struct token_conf
 		*kept = NULL;
 		remember_refusal(db, t, &mark, &answer, services_now(s));
 	}
+	return -1;
+}
+
+int
+token_change_pin_once(struct db *db, const struct services *s, const struct token_conf *t,
+	const struct secret *new_pin, struct err *e)
+{
+	AUTO(secret) struct secret *old_pin = NULL;
+	struct pin_answer answer;
+
+	if (db && may_try_pin(db, t, e) < 0)
+		return -1;
+	struct pin_mark mark = pin_source_mark(t->pin);
+	if (pin_get(t->pin, "PIN of now", &old_pin, e) < 0)
+		return -1;
+	if (token_change_pin(t, old_pin, new_pin, &answer, e) == 0)
+		return 0;
+	if (answer.refused)
+		remember_refusal(db, t, &mark, &answer, services_now(s));
 	return -1;
 }

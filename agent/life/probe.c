@@ -8,6 +8,7 @@
 #include "keystay/life/pins.h"
 #include "keystay/state/capability.h"
 #include "keystay/token/pin.h"
+#include "keystay/token/roads.h"
 #include "internal.h"
 
 static int
@@ -21,6 +22,7 @@ capability_key_of(
 	*ret = (struct capability_key){.module = m->path,
 		.label = id->label,
 		.serial = id->serial,
+		.road = road_word(token_road(t)),
 		.library_sha256 = m->library_sha256,
 		.firmware = id->firmware};
 	return 0;
@@ -42,8 +44,7 @@ capabilities_load(
 		return 0;
 	if (json_read(answer, strlen(answer), &json, e) < 0 || capabilities_read(json, ret, e) < 0)
 		return -1;
-	/* What was found by another road says nothing of this one's signatures. */
-	*ret_known = ret->road == token_road(t) || ret->road == ROAD_PROVIDER;
+	*ret_known = true;
 	return 0;
 }
 
@@ -135,12 +136,12 @@ open_anew(const struct probe *p, struct token **t, struct err *e)
 }
 
 static int
-choose_name(const struct probe *p, struct key_name *ret, struct err *e)
+choose_name(const struct probe *p, enum key_type type, struct key_name *ret, struct err *e)
 {
 	struct key_row row;
 
-	if (key_choose(p->db, p->services, "probe", p->conf->name, p->conf->name, KEY_EC_P256, &row,
-		    e) < 0)
+	if (key_choose(p->db, p->services, "probe", p->conf->name, p->conf->name, type, &row, e) <
+		0)
 		return -1;
 	*ret = life_key_name(&row);
 	return 0;
@@ -168,7 +169,7 @@ probe_type(const struct probe *p, struct token **t, enum key_type type, struct c
 	struct err why;
 
 	for (int round = 0; round < 2; round++) {
-		if (choose_name(p, &name, e) < 0)
+		if (choose_name(p, type, &name, e) < 0)
 			return -1;
 		if (try_type(p, t, &name, type, c, &why) == 0)
 			return 0;
@@ -202,26 +203,68 @@ probe_token(const struct probe *p, struct token **t, struct capabilities *ret, s
 	/* A PIN that is read only once, or typed, is not there for another process. */
 	bool again = p->config_path && pin_source_is_file(p->conf->pin);
 	if (clean_up(p, *t, e) < 0 || token_probe_begin(*t, ret, e) < 0 ||
-		probe_types(p, t, ret, e) < 0 || choose_name(p, &name, e) < 0 ||
+		probe_types(p, t, ret, e) < 0 || choose_name(p, KEY_EC_P256, &name, e) < 0 ||
 		token_probe_sight(*t, &name, again ? call_witness : NULL, (void *)p, ret, e) < 0 ||
 		clean_up(p, *t, e) < 0)
 		return -1;
 	return p->db ? store(p, *t, ret, e) : 0;
 }
 
-int
-life_probe_token(struct life *l, struct open_token *o, bool all_types, struct capabilities *ret,
-	struct err *e)
+bool
+capabilities_road_wrong(const struct capabilities *c)
 {
-	const struct probe p = {.db = l->db,
-		.services = l->services,
-		.conf = &l->config->token[o - l->token],
-		.road = token_road(o->token),
-		.pin = &o->pin,
-		.config_path = l->conf.witness ? l->config->path : NULL,
-		.all_types = all_types};
+	for (int f = 0; f < KEY_FAMILIES; f++)
+		if (c->family[f].tried && c->family[f].road_signs == SAID_NO)
+			return true;
+	return false;
+}
 
-	return probe_token(&p, &o->token, ret, e);
+static int
+know(const struct probe *p, struct token **t, struct capabilities *ret, struct err *e)
+{
+	bool known = false;
+
+	if (p->db && capabilities_load(p->db, *t, ret, &known, e) < 0)
+		return -1;
+	return known ? 0 : probe_token(p, t, ret, e);
+}
+
+int
+probe_settle(const struct probe *p, struct token **t, struct capabilities *ret, struct err *e)
+{
+	struct probe other = *p;
+	struct module *m;
+	struct err why;
+
+	if (know(p, t, ret, e) < 0)
+		return -1;
+	if (p->conf->road != ROAD_AUTO || token_road(*t) != ROAD_PROVIDER ||
+		!capabilities_road_wrong(ret))
+		return 0;
+	log_debug("token '%s': the provider signs wrongly, libp11 is taken", p->conf->name);
+	other.road = ROAD_LIBP11;
+	token_close(take(t));
+	if (module_load(p->conf->module, p->conf->init_args, &m, e) < 0)
+		return -1;
+	/* Another token of the module is open by the provider: this one stays with it. */
+	if (module_restart(m, &why) < 0)
+		other.road = ROAD_AUTO;
+	if (token_open_once(p->db, p->services, p->conf, other.road, p->pin, t, e) < 0)
+		return -1;
+	return know(&other, t, ret, e);
+}
+
+struct probe
+life_probe_of(struct life *l, struct open_token *o)
+{
+	const struct token_conf *conf = &l->config->token[o - l->token];
+
+	return (struct probe){.db = l->db,
+		.services = l->services,
+		.conf = conf,
+		.road = o->token ? token_road(o->token) : conf->road,
+		.pin = &o->pin,
+		.config_path = l->conf.witness ? l->config->path : NULL};
 }
 
 int
@@ -235,5 +278,31 @@ life_probe(struct life *l, const char *name, struct capabilities *ret, struct er
 	l->probing = true;
 	if (life_token(l, name, &t, e) < 0)
 		return -1;
-	return life_probe_token(l, &l->token[conf - l->config->token], true, ret, e);
+	struct open_token *o = &l->token[conf - l->config->token];
+	struct probe p = life_probe_of(l, o);
+	p.all_types = true;
+	if (probe_token(&p, &o->token, ret, e) < 0)
+		return -1;
+	p.all_types = false;
+	enum road tried = ret->road;
+	struct capabilities settled;
+	if (probe_settle(&p, &o->token, &settled, e) < 0)
+		return -1;
+	if (settled.road == tried)
+		return 0;
+	/* By the other road: all of it once more. */
+	p = life_probe_of(l, o);
+	p.all_types = true;
+	return probe_token(&p, &o->token, ret, e);
+}
+
+int
+life_capabilities(struct life *l, const char *name, struct capabilities *ret, struct err *e)
+{
+	struct token *t;
+
+	if (life_token(l, name, &t, e) < 0)
+		return -1;
+	*ret = l->last_token->known;
+	return 0;
 }

@@ -95,9 +95,15 @@ one_pass(struct life *l, size_t *ret_done, struct err *e)
 	*ret_done = 0;
 	int rc = keys_each(l->db, NULL, look_at_key, &all, e);
 	for (size_t i = 0; rc == 0 && i < all.count; i++) {
-		if (take_turn(l, &all.item[i], &why) == 0 ||
-			text_same(all.item[i].key.state, KEY_DISABLED)) {
+		bool was_disabled = text_same(all.item[i].key.state, KEY_DISABLED);
+		if (take_turn(l, &all.item[i], &why) == 0) {
 			++*ret_done;
+			continue;
+		}
+		/* Its time goes on, though the module goes on signing with it. */
+		if (!was_disabled && text_same(all.item[i].key.state, KEY_DISABLED)) {
+			++*ret_done;
+			life_warn(l, &why);
 			continue;
 		}
 		err_in(&why, "the old key '%s' stays for now", all.item[i].key.label);

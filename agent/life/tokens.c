@@ -29,54 +29,27 @@ open_token(struct life *l, struct open_token *o, enum road road, struct err *e)
 	return token_open_once(l->db, l->services, t, road, &o->pin, &o->token, e);
 }
 
-/*
- * The provider's signatures of some module do not verify: where the configuration leaves the
- * choice, libp11 signs. The two are never there together: the first is closed and the module
- * started anew.
- */
-static int
-leave_provider(struct life *l, struct open_token *o, struct err *e)
-{
-	const struct token_conf *t = &l->config->token[o - l->token];
-	struct module *m = token_module(o->token);
-
-	for (size_t i = 0; i < l->config->tokens; i++)
-		if (l->token[i].token && &l->token[i] != o && token_module(l->token[i].token) == m)
-			return 0;
-	log_debug("token '%s': the provider signs wrongly, libp11 is taken", t->name);
-	token_close(take(&o->token));
-	if (module_restart(m, e) < 0)
-		return -1;
-	return open_token(l, o, ROAD_LIBP11, e);
-}
-
-static bool
-provider_signs_wrongly(const struct capabilities *c)
-{
-	for (int f = 0; f < KEY_FAMILIES; f++)
-		if (c->family[f].tried && c->family[f].road_signs == SAID_NO)
-			return c->road == ROAD_PROVIDER;
-	return false;
-}
-
-/* What the token can do: from the database, or found out now. */
+/* What the token can do, and by which road. */
 static int
 get_to_know(struct life *l, struct open_token *o, struct err *e)
 {
 	const struct token_conf *t = &l->config->token[o - l->token];
-	struct capabilities c;
-	bool known;
+	const struct probe p = life_probe_of(l, o);
+	struct err why;
 
-	if (capabilities_load(l->db, o->token, &c, &known, e) < 0)
-		return -1;
-	if (!known && l->probing)
+	if (l->probing)
 		return 0;
-	if (!known && life_probe_token(l, o, false, &c, e) < 0)
+	if (probe_settle(&p, &o->token, &o->known, e) < 0)
 		return -1;
-	if (t->road == ROAD_AUTO && token_road(o->token) == ROAD_PROVIDER &&
-		provider_signs_wrongly(&c) && leave_provider(l, o, e) < 0)
-		return -1;
-	token_know(o->token, &c);
+	token_know(o->token, &o->known);
+	if (token_road(o->token) == ROAD_PROVIDER && capabilities_road_wrong(&o->known)) {
+		err_set(&why, ERR_TOKEN,
+			"token '%s': signatures by the OpenSSL provider do not verify for some of its "
+			"keys",
+			t->name);
+		err_hint(&why, "write 'road: libp11' for the tokens of this module");
+		life_warn(l, &why);
+	}
 	return 0;
 }
 

@@ -69,8 +69,7 @@ show_capabilities(struct run *r, const char *where, const struct capabilities *c
 	if (c->sees_others == SAID_YES)
 		run_finding(r, "ok", where, "", "sees at once what other programs make");
 	if (c->sees_others == SAID_NO)
-		run_finding(r, "warn", where,
-			"let the server's 'reload:' restart it, or use the custodian",
+		run_finding(r, "warn", where, "let the server's 'reload:' restart it",
 			"a running program does not see keys that another one makes: servers must "
 			"be restarted, not reloaded, for a new key");
 	if (c->pin_flag[0])

@@ -9,6 +9,7 @@
 #include "keystay/life/probe.h"
 #include "keystay/state/db.h"
 #include "keystay/token/key.h"
+#include "living.h"
 
 /* The worst finding decides the exit status. */
 struct worst {
@@ -23,22 +24,29 @@ found_fault(struct run *r, struct worst *w, const char *where, const struct err 
 		w->status = exit_status_of(e->kind);
 }
 
-/* What was found out of a token, or is now: then a key of each family is made and destroyed. */
+/*
+ * What a token can do, where that is not known yet: a key of each family is made and destroyed, in
+ * the agent's own way and under its lock. Before there is any state, nothing is kept of it.
+ */
 static int
-know_token(struct run *r, struct db *db, const struct token_conf *conf, struct token **t,
+get_to_know(struct run *r, struct db *db, const struct token_conf *conf, struct token **t,
 	struct secret **pin, struct capabilities *ret, struct err *e)
 {
-	const struct probe probe = {.db = db,
-		.services = r->services,
+	const struct probe probe = {.services = r->services,
 		.conf = conf,
 		.road = token_road(*t),
 		.pin = pin,
 		.config_path = r->config->path};
-	bool known = false;
+	struct life *l;
 
-	if (db && capabilities_load(db, *t, ret, &known, e) < 0)
+	if (!db)
+		return probe_settle(&probe, t, ret, e);
+	token_close(take(t));
+	if (run_open_life(r, "check", &l, e) < 0)
 		return -1;
-	return known ? 0 : probe_token(&probe, t, ret, e);
+	int rc = life_capabilities(l, conf->name, ret, e);
+	life_close(l);
+	return rc;
 }
 
 static int
@@ -49,6 +57,7 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 	AUTO(secret) struct secret *pin = NULL;
 	AUTO(list) struct list ids = {0};
 	struct capabilities c;
+	bool known = false;
 
 	if (token_open_once(db, r->services, conf, conf->road, &pin, &t, e) < 0 ||
 		key_list(t, &ids, e) < 0)
@@ -56,7 +65,10 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 	const struct token_identity *id = token_identity_of(t);
 	run_finding(r, "ok", where, "", "label '%s', serial %s, %s; %zu private keys", id->label,
 		id->serial, id->manufacturer, ids.count);
-	if (know_token(r, db, conf, &t, &pin, &c, e) < 0)
+	if (db && capabilities_load(db, t, &c, &known, e) < 0)
+		return -1;
+	bool other_road = known && conf->road == ROAD_AUTO && capabilities_road_wrong(&c);
+	if ((!known || other_road) && get_to_know(r, db, conf, &t, &pin, &c, e) < 0)
 		return -1;
 	show_capabilities(r, where, &c);
 	return 0;
@@ -185,7 +197,6 @@ main_check(struct run *r, int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.synopsis = "[--online]",
-	.summary =
-		"look at configuration, tokens, policies and servers, change nothing, say what to mend",
+	.summary = "look at configuration, tokens, policies and servers, and say what to mend",
 	.main = main_check,
 };

@@ -93,11 +93,12 @@ named_token(struct run *r, const char *name, struct err *e)
 static int
 change_pin(struct run *r, const struct token_conf *t, const char *source, struct err *e)
 {
-	AUTO(secret) struct secret *old_pin = NULL, *new_pin = NULL;
+	AUTO(secret) struct secret *new_pin = NULL;
+	AUTO(db) struct db *db = NULL;
 
-	if (pin_get(t->pin, "PIN of now", &old_pin, e) < 0 ||
+	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0 ||
 		pin_get(source, "new PIN", &new_pin, e) < 0 ||
-		token_change_pin(t, old_pin, new_pin, e) < 0)
+		token_change_pin_once(db, r->services, t, new_pin, e) < 0)
 		return -1;
 	run_say(r, "token '%s': the PIN is changed; put it where '%s' has the old one", t->name,
 		t->pin);
@@ -116,10 +117,7 @@ main_pin(struct run *r, int argc, char **argv)
 		return run_usage(r, &command_token,
 			"pin takes a token, and --retry or --new file:PATH|credential:NAME|prompt");
 	const struct token_conf *t = named_token(r, argv[1], &e);
-	if (!t || (retry ? retry_pin(r, t, &e)
-			  : become_owner(r->config->state, &e) < 0
-				  ? -1
-				  : change_pin(r, t, argv[3], &e)) < 0)
+	if (!t || (retry ? retry_pin(r, t, &e) : change_pin(r, t, argv[3], &e)) < 0)
 		return run_fail(r, &e);
 	return EXIT_DONE;
 }

@@ -16,11 +16,11 @@ capability_get(struct db *db, const struct capability_key *k, char **ret, struct
 {
 	static const char sql[] =
 		"SELECT answer FROM capability WHERE module = ?1 AND label = ?2 AND serial = ?3"
-		" AND library_sha256 = ?4 AND firmware = ?5";
+		" AND library_sha256 = ?4 AND firmware = ?5 AND road = ?6";
 	char *answer = NULL;
 
-	if (db_query(db, e, answer_row, &answer, sql, "ttttt", k->module, k->label, k->serial,
-		    k->library_sha256, k->firmware) < 0)
+	if (db_query(db, e, answer_row, &answer, sql, "tttttt", k->module, k->label, k->serial,
+		    k->library_sha256, k->firmware, k->road) < 0)
 		return -1;
 	*ret = answer;
 	return 0;
@@ -32,8 +32,8 @@ capability_save(struct db *db, const struct capability_key *k, const char *answe
 {
 	static const char sql[] =
 		"INSERT OR REPLACE INTO capability (module, label, serial, library_sha256,"
-		" firmware, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+		" firmware, answer, at, road) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-	return db_run(db, e, sql, "tttttti", k->module, k->label, k->serial, k->library_sha256,
-		k->firmware, answer, now);
+	return db_run(db, e, sql, "ttttttit", k->module, k->label, k->serial, k->library_sha256,
+		k->firmware, answer, now, k->road);
 }

@@ -118,11 +118,12 @@ static const char *const migrations[] = {
 	"  module TEXT NOT NULL,"
 	"  label TEXT NOT NULL,"
 	"  serial TEXT NOT NULL,"
+	"  road TEXT NOT NULL,"
 	"  library_sha256 TEXT NOT NULL,"
 	"  firmware TEXT NOT NULL,"
 	"  answer TEXT NOT NULL," /* JSON */
 	"  at INTEGER NOT NULL,"
-	"  PRIMARY KEY (module, label, serial)) STRICT;",
+	"  PRIMARY KEY (module, label, serial, road)) STRICT;",
 };
 
 static int

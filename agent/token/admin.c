@@ -1,6 +1,7 @@
 #include "keystay/token/admin.h"
 
 #include <libp11.h>
+#include <p11-kit/pkcs11.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,12 +163,13 @@ token_init(const struct token_conf *conf, const struct secret *so_pin,
 
 int
 token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
-	const struct secret *new_pin, struct err *e)
+	const struct secret *new_pin, struct pin_answer *ret_old, struct err *e)
 {
 	PKCS11_SLOT *slot = NULL;
 	struct p11 p;
 	int rc = 0;
 
+	*ret_old = (struct pin_answer){false, ""};
 	if (p11_open(&p, conf->module, conf->init_args, e) < 0)
 		return err_in(e, "token '%s'", conf->name);
 	size_t found = 0;
@@ -185,6 +187,11 @@ token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
 	} else if (PKCS11_open_session(slot, 1) != 0 ||
 		   PKCS11_change_pin(slot, (const char *)secret_bytes(old_pin),
 			   (const char *)secret_bytes(new_pin)) != 0) {
+		/* libp11 puts the return value where OpenSSL has its reasons. */
+		CK_RV rv = (CK_RV)ERR_GET_REASON(ERR_peek_last_error());
+		ret_old->refused = rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED;
+		if (rv == CKR_PIN_LOCKED)
+			text_copy(ret_old->flag, sizeof ret_old->flag, "locked");
 		p11_fail(e, "the PIN is not changed");
 		e->kind = ERR_PIN;
 		rc = err_in(e, "token '%s'", conf->name);

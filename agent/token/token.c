@@ -1,4 +1,5 @@
 #include "keystay/token/token.h"
+#include "keystay/token/pin.h"
 #include "keystay/token/roads.h"
 
 #include <stdio.h>
@@ -136,9 +137,11 @@ fail_login(struct token *t, CK_RV rv, struct err *e)
 			"--retry'",
 			t->conf->name);
 	return err_hint(e,
-		"the PIN comes from '%s'; it is not tried again until that file changes, or until "
-		"'keystay token pin %s --retry'",
-		t->conf->pin, t->conf->name);
+		"the PIN comes from '%s'; it is not tried again until %s'keystay token pin %s "
+		"--retry'",
+		t->conf->pin,
+		pin_source_is_file(t->conf->pin) ? "that file changes, or until " : "",
+		t->conf->name);
 }
 
 static int

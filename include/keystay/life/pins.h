@@ -20,4 +20,8 @@ struct db;
 int token_open_once(struct db *db, const struct services *s, const struct token_conf *t,
 	enum road road, struct secret **kept, struct token **ret, struct err *e) MUST_USE;
 
+/* Changes the PIN on the token, under the same rule for the one of now. */
+int token_change_pin_once(struct db *db, const struct services *s, const struct token_conf *t,
+	const struct secret *new_pin, struct err *e) MUST_USE;
+
 #endif

@@ -35,6 +35,21 @@ struct probe {
 int probe_token(
 	const struct probe *p, struct token **t, struct capabilities *ret, struct err *e) MUST_USE;
 
+/* A road whose signatures did not verify. */
+bool capabilities_road_wrong(const struct capabilities *c);
+
+/*
+ * What the token can do, from the database or found out now. Where the configuration leaves the
+ * road open and the provider signs wrongly, *t is opened anew by libp11, unless another token of
+ * the module is open.
+ */
+int probe_settle(
+	const struct probe *p, struct token **t, struct capabilities *ret, struct err *e) MUST_USE;
+
+/* Opens a token of the configuration; what it can do is known then. */
+int life_capabilities(
+	struct life *l, const char *name, struct capabilities *ret, struct err *e) MUST_USE;
+
 /* Opens a token of the configuration and probes it, known or not. */
 int life_probe(struct life *l, const char *name, struct capabilities *ret, struct err *e) MUST_USE;
 

@@ -11,6 +11,7 @@ struct db;
 struct capability_key {
 	const char *module; /* path */
 	const char *label, *serial;
+	const char *road;                      /* that was tried */
 	const char *library_sha256, *firmware; /* of another value the answer is not found */
 };
 

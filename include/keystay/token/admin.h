@@ -30,8 +30,11 @@ int token_slots(const char *module, const char *init_args,
 int token_init(const struct token_conf *conf, const struct secret *so_pin,
 	const struct secret *user_pin, struct err *e) MUST_USE;
 
-/* Changes the user PIN. ERR_PIN when the old one is refused, or the new one not taken. */
+/*
+ * Changes the user PIN. ERR_PIN when the old one is refused (and a try was used up: *ret_old), or
+ * the new one not taken.
+ */
 int token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
-	const struct secret *new_pin, struct err *e) MUST_USE;
+	const struct secret *new_pin, struct pin_answer *ret_old, struct err *e) MUST_USE;
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * One PKCS#11 token, open and logged in: the agent holds one session on it for its whole run and
- * never logs out (that would log out the OpenSSL provider in the same process too).
+ * does not log out before it is closed (that would log out the signing road in the same process).
  */
 #ifndef KEYSTAY_TOKEN_TOKEN_H
 #define KEYSTAY_TOKEN_TOKEN_H
