@@ -10,6 +10,9 @@ text_copy(char *dst, size_t size, const char *src)
 	size_t len = strlen(src);
 	size_t n = len < size ? len : size - 1;
 
+	/* Not within a character: what is cut there is no UTF-8 any more, and no JSON takes it. */
+	for (int i = 0; i < 3 && n > 0 && n < len && ((unsigned char)src[n] & 0xc0) == 0x80; i++)
+		n--;
 	memmove(dst, src, n);
 	dst[n] = '\0';
 	return n == len;

@@ -80,6 +80,7 @@ struct life {
 	struct db *db;
 	struct open_token *token;      /* as many as configured */
 	struct open_token *last_token; /* the one that was asked for last */
+	size_t destroyed;              /* keys, since the modules were started */
 	bool probing;                  /* a probe was asked for: opening a token makes none */
 	struct open_ca *ca;
 	struct work **work; /* in the order they were wanted */
@@ -103,12 +104,20 @@ void life_close_tokens(struct life *l);
 void life_forget_pins(struct life *l);
 
 /*
- * Whether a failure may be that of a token or module that lost its state, and what to do about it,
- * once: authorities (their account keys) and tokens are closed, modules started anew. All is
- * opened again when it is asked for next.
+ * True when `why` may be the failure of a token or module that lost its state, and all is ready for
+ * doing it once more: authorities (their account keys) and tokens are closed, the modules started
+ * anew; they are opened again when they are asked for next. For one more try, never for a loop.
  */
-bool life_lost_token(struct life *l, const struct err *why);
+bool life_recovered(struct life *l, const struct err *why);
+
+/* The same without asking whether it was lost. */
 int life_recover_tokens(struct life *l, const struct err *why, struct err *e) MUST_USE;
+
+/*
+ * All open modules are started anew. Some keep a little of every object that was destroyed: SoftHSM
+ * memory, a TPM its few places.
+ */
+int life_refresh_tokens(struct life *l, struct err *e) MUST_USE;
 
 /* The session with an authority, its account key ready; borrowed. */
 int life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e) MUST_USE;

@@ -187,6 +187,7 @@ life_key_destroy(struct life *l, struct key_row *row, struct err *e)
 		db_commit(l->db, e) < 0)
 		return -1;
 	text_copy(row->state, sizeof row->state, KEY_DESTROYED);
+	l->destroyed++;
 	return 0;
 }
 

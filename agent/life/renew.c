@@ -120,19 +120,11 @@ follow(struct life *l, struct work *w, enum step step, enum outcome outcome, str
 static int
 run_step(struct life *l, struct work *w, enum step step, enum outcome *ret, struct err *why)
 {
-	struct err first;
-
 	if (steps[step].run(l, w, ret, why) == 0)
 		return 0;
 	db_rollback(l->db);
-	if (!life_lost_token(l, why))
+	if (!life_recovered(l, why))
 		return -1;
-	first = *why;
-	log_debug("certificate '%s': %s; the module is started anew", w->conf->name, first.text);
-	if (life_recover_tokens(l, &first, why) < 0) {
-		*why = first;
-		return -1;
-	}
 	*ret = OUTCOME_NEXT;
 	return steps[step].run(l, w, ret, why);
 }
@@ -254,7 +246,10 @@ look_after_keys(struct life *l, struct err *e)
 		const struct life_result *r = &l->work[i]->result;
 		if (r->state == LIFE_FAILED || r->state == LIFE_WAITING)
 			continue;
-		if (life_stage_successors(l, r->conf, &why) < 0)
+		if (life_stage_successors(l, r->conf, &why) == 0)
+			continue;
+		db_rollback(l->db);
+		if (!life_recovered(l, &why) || life_stage_successors(l, r->conf, &why) < 0)
 			life_warn(l, &why);
 	}
 	return life_retire(l, &done, e);

@@ -72,12 +72,10 @@ look_at_key(void *ctx, const struct key_row *k, struct err *e)
 static int
 take_turn(struct life *l, struct turn *turn, struct err *e)
 {
-	struct err ignored;
-
 	if (turn->step(l, &turn->key, e) == 0)
 		return 0;
 	db_rollback(l->db);
-	if (!life_lost_token(l, e) || life_recover_tokens(l, e, &ignored) < 0)
+	if (!life_recovered(l, e))
 		return -1;
 	if (turn->step(l, &turn->key, e) == 0)
 		return 0;
@@ -113,9 +111,13 @@ one_pass(struct life *l, size_t *ret_done, struct err *e)
 	return rc;
 }
 
+/* A TPM behind a resource manager has 27 places for a process. */
+#define DESTROYED_MAX 16
+
 int
 life_retire(struct life *l, size_t *ret_done, struct err *e)
 {
+	struct err why;
 	size_t done;
 
 	*ret_done = 0;
@@ -127,5 +129,10 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 		if (done == 0)
 			break;
 	}
+	if (l->destroyed < DESTROYED_MAX)
+		return 0;
+	l->destroyed = 0;
+	if (life_refresh_tokens(l, &why) < 0)
+		life_warn(l, &why);
 	return 0;
 }

@@ -102,8 +102,8 @@ is_lost(struct open_token *o, const struct life *l, const struct err *why)
 	       (o->err.kind == ERR_LOST || o->err.kind == ERR_TOKEN);
 }
 
-bool
-life_lost_token(struct life *l, const struct err *why)
+static bool
+lost_token(struct life *l, const struct err *why)
 {
 	if (why->kind != ERR_LOST && why->kind != ERR_TOKEN)
 		return false;
@@ -113,17 +113,12 @@ life_lost_token(struct life *l, const struct err *why)
 	return false;
 }
 
-int
-life_recover_tokens(struct life *l, const struct err *why, struct err *e)
+/* Keys first, then the tokens they are in, then the modules of those that are marked. */
+static int
+start_anew(struct life *l, const char *marked, struct err *e)
 {
-	AUTO(char) char *lost = calloc(l->config->tokens + 1, 1);
 	int rc = 0;
 
-	if (!lost)
-		return err_set(e, ERR_FAILED, "no memory");
-	for (size_t i = 0; i < l->config->tokens; i++)
-		lost[i] = is_lost(&l->token[i], l, why);
-	/* Keys first, then the tokens they are in, then the modules. */
 	life_close_authorities(l);
 	life_close_tokens(l);
 	for (size_t i = 0; i < l->works; i++)
@@ -131,11 +126,46 @@ life_recover_tokens(struct life *l, const struct err *why, struct err *e)
 	for (size_t i = 0; i < l->config->tokens; i++) {
 		const struct token_conf *t = &l->config->token[i];
 		struct module *m;
-		l->token[i].failed = l->token[i].failed && !lost[i];
-		if (!lost[i] || module_load(t->module, t->init_args, &m, e) < 0)
+		if (!marked[i])
 			continue;
-		if (module_restart(m, e) < 0)
+		l->token[i].failed = false;
+		if (module_load(t->module, t->init_args, &m, e) < 0 || module_restart(m, e) < 0)
 			rc = -1;
 	}
 	return rc;
+}
+
+int
+life_recover_tokens(struct life *l, const struct err *why, struct err *e)
+{
+	AUTO(char) char *lost = calloc(l->config->tokens + 1, 1);
+
+	if (!lost)
+		return err_set(e, ERR_FAILED, "no memory");
+	for (size_t i = 0; i < l->config->tokens; i++)
+		lost[i] = is_lost(&l->token[i], l, why);
+	return start_anew(l, lost, e);
+}
+
+int
+life_refresh_tokens(struct life *l, struct err *e)
+{
+	AUTO(char) char *open = calloc(l->config->tokens + 1, 1);
+
+	if (!open)
+		return err_set(e, ERR_FAILED, "no memory");
+	for (size_t i = 0; i < l->config->tokens; i++)
+		open[i] = l->token[i].token != NULL;
+	return start_anew(l, open, e);
+}
+
+bool
+life_recovered(struct life *l, const struct err *why)
+{
+	struct err failed;
+
+	if (!lost_token(l, why))
+		return false;
+	log_debug("%s; the module is started anew", why->text);
+	return life_recover_tokens(l, why, &failed) == 0;
 }

@@ -222,18 +222,18 @@ key_set_sign(struct token *t, const struct key_name *name, const char *public_ha
 			return 0;
 		}
 	}
-	*ret = SWITCH_WORKS;
 	/* Only a key that is switched off is tried: signatures are counted. */
-	if (sign)
+	if (sign) {
+		*ret = SWITCH_WORKS;
 		return 0;
+	}
 	CK_RV rv = may_sign(t, o.private_key);
 	log_debug("token '%s': a signature by the disabled key '%s': %s", t->conf->name,
 		name->label, rv_word(rv));
 	if (rv_lost(rv))
 		return rv_fail(rv, e, "token '%s': cannot tell whether the key '%s' signs",
 			t->conf->name, name->label);
-	if (rv == CKR_OK)
-		*ret = SWITCH_IGNORED;
+	*ret = rv == CKR_OK ? SWITCH_IGNORED : SWITCH_WORKS;
 	return 0;
 }
 
@@ -261,11 +261,13 @@ key_destroy(struct token *t, const struct key_name *name, const char *public_has
 	if (objects_find(t, name, &o, e) < 0)
 		return -1;
 	while (o.certificates) {
-		size_t before = o.certificates;
+		const struct key_objects before = o;
 		if (destroy_one(t, name, o.certificate[0], CKO_CERTIFICATE, e) < 0 ||
 			objects_find(t, name, &o, e) < 0)
 			return -1;
-		if (o.certificates >= before)
+		/* There may be more of them than one search keeps. */
+		if (o.certificates >= before.certificates &&
+			o.certificate[0] == before.certificate[0])
 			break;
 	}
 	if (o.private_key || o.public_key || o.certificates)

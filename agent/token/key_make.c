@@ -79,14 +79,20 @@ trial(struct token *t, const struct key_name *name, enum key_type type, unsigned
 	return rv;
 }
 
-/* A pair of this template's can be made; it is removed again. -1 = what is there is not clear. */
+/*
+ * A pair of this template's can be made; it is removed again. -1 = what is there is not clear, or
+ * the token is full or gone, which says nothing of the template.
+ */
 static int
 can_make(struct token *t, const struct key_name *name, enum key_type type, unsigned refused,
 	bool *ret, struct err *e)
 {
 	struct pair p;
+	CK_RV rv = trial(t, name, type, refused, &p);
 
-	*ret = trial(t, name, type, refused, &p) == CKR_OK;
+	if (rv_full(rv) || (rv_lost(rv) && !rv_template(rv)))
+		return fail_make(rv, t, type, e);
+	*ret = rv == CKR_OK;
 	if (*ret && (confirm_pair(t, name, &p, e) < 0 || remove_pair(t, name, &p, e) < 0))
 		return -1;
 	return 0;

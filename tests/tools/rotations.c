@@ -5,6 +5,7 @@
  * line for every EVERY-th: "rotation N rss KIB objects M". The objects are all of the certificate's
  * token, as the module itself shows them.
  */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +121,9 @@ main(int argc, char **argv)
 			return 1;
 		}
 		if (i % every == 0) {
-			printf("rotation %d rss %ld objects %lu\n", (int)i, rss_kib(),
-				count_objects(config_token(config, c->token)));
+			printf("rotation %d rss %ld objects %lu sqlite %lld\n", (int)i, rss_kib(),
+				count_objects(config_token(config, c->token)),
+				(long long)sqlite3_memory_used());
 			fflush(stdout);
 		}
 	}

@@ -50,6 +50,16 @@ a_policy_that_is_wrong_is_refused_with_its_place(void **state)
 		{"policy: own\nrules:\n  renew_at: 0%\n", "a share is 1% to 95%"},
 		{"policy: own\nrules:\n  renew_at: 96%\n", "a share is 1% to 95%"},
 		{"policy: own\nrules:\n  renew_at: 33.3%\n", "a share is 1% to 95%"},
+		{"policy: own\nrules:\n  successor: yes\n", "'keep' or 'none', not 'yes'"},
+		{"policy: own\nrules:\n  successor: Keep\n", "'keep' or 'none', not 'Keep'"},
+		{"policy: own\nrules:\n  successor: [keep]\n", "own.yaml:3:14: "},
+		{"policy: own\nrules:\n  drain: never\n", "a duration such as 30d"},
+		{"policy: own\nrules:\n  drain: -1d\n", "own.yaml:3:10: a duration such as"},
+		{"policy: own\nrules:\n  drain: 0\n", "a duration such as 30d or 12h"},
+		{"policy: own\nrules:\n  drain: 3661d\n", "a duration such as 30d"},
+		{"policy: own\nrules:\n  disable: \"\"\n", "a duration such as 30d"},
+		{"policy: own\nrules:\n  disable: 1w\n", "a duration such as 30d"},
+		{"policy: own\nrules:\n  disable: {source: x}\n", "a rule has no 'value'"},
 		{"policy: own\nrules:\n  rotate: {source: x}\n", "a rule has no 'value'"},
 		{"policy: own\nrules:\n  rotate: {value: 30d, effect: ask}\n",
 			"an effect is 'refuse' or 'warn', not 'ask'"},
@@ -130,6 +140,47 @@ a_policy_inherits_what_it_does_not_set_and_says_from_where(void **state)
 	/* The parents are as they were. */
 	assert_int_equal(policy_find(all, "grand")->renew_at, 10);
 	assert_int_equal(policy_find(all, "parent")->rotate, 0);
+}
+
+static void
+how_a_replaced_key_ends_is_inherited_and_may_be_at_once(void **state)
+{
+	AUTO(policies) struct policies *all = NULL;
+	struct policy_facts facts = {.now = NOW};
+	struct judgement j[RULES];
+
+	(void)state;
+	assert_ok(policies_new(&all, UNIT_ERR));
+	assert_ok(add(all, "policy: child\nextends: parent\nrules:\n  drain: 0s\n"));
+	assert_ok(add(all, "policy: parent\nextends: web-public\nrules:\n  successor: keep\n"
+			   "  drain: 2h\n  disable: {value: 7d, source: ours}\n"));
+	assert_ok(add(all, "policy: without\nextends: parent\nrules:\n  successor: none\n"
+			   "  disable: 0s\n"));
+	assert_ok(add(all, "policy: silent\nrules: {}\n"));
+	assert_ok(policies_finish(all, UNIT_ERR));
+	const struct policy *child = policy_find(all, "child");
+	assert_true(policy_keeps_successor(child));
+	assert_int_equal(policy_drain(child), 0);
+	assert_int_equal(policy_disable(child), 7 * DAY);
+	assert_null(child->rule[RULE_DRAIN].from);
+	assert_string_equal(child->rule[RULE_DISABLE].from, "parent");
+	assert_string_equal(child->rule[RULE_DISABLE].source, "ours");
+	assert_string_equal(child->rule[RULE_SUCCESSOR].from, "parent");
+	policy_judge(child, &facts, j);
+	assert_string_equal(j[RULE_SUCCESSOR].value, "keep");
+	assert_string_equal(j[RULE_DRAIN].value, "0d");
+	assert_string_equal(j[RULE_DISABLE].value, "7d");
+	const struct policy *without = policy_find(all, "without");
+	assert_false(policy_keeps_successor(without));
+	assert_int_equal(policy_drain(without), 2 * HOUR);
+	assert_int_equal(policy_disable(without), 0);
+	/* Not said, and no policy at all: a day each, and no key ahead. */
+	const struct policy *silent[] = {policy_find(all, "silent"), NULL};
+	for (size_t i = 0; i < COUNT(silent); i++) {
+		assert_false(policy_keeps_successor(silent[i]));
+		assert_int_equal(policy_drain(silent[i]), DAY);
+		assert_int_equal(policy_disable(silent[i]), DAY);
+	}
 }
 
 static void
@@ -344,6 +395,7 @@ main(void)
 		cmocka_unit_test(a_policy_that_is_wrong_is_refused_with_its_place),
 		cmocka_unit_test(a_circle_and_a_missing_parent_are_refused),
 		cmocka_unit_test(a_policy_inherits_what_it_does_not_set_and_says_from_where),
+		cmocka_unit_test(how_a_replaced_key_ends_is_inherited_and_may_be_at_once),
 		cmocka_unit_test(a_policy_of_a_shipped_name_stands_in_its_place),
 		cmocka_unit_test(every_rule_accepts_and_refuses),
 		cmocka_unit_test(a_warning_is_worse_than_ok_and_better_than_a_refusal),

@@ -4,15 +4,18 @@
 #include <limits.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "keystay/base/text.h"
 #include "keystay/state/accounts.h"
-#include "keystay/state/refusals.h"
 #include "keystay/state/attempts.h"
+#include "keystay/state/capability.h"
+#include "keystay/state/compromised.h"
 #include "keystay/state/db.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/journal.h"
 #include "keystay/state/keys.h"
+#include "keystay/state/refusals.h"
 
 #define NOW ((when_t)1790000000)
 
@@ -472,6 +475,317 @@ a_key_goes_from_reserved_to_draining_and_stays_known(void **state)
 }
 
 static void
+a_disabled_key_remembers_what_it_was(void **state)
+{
+	static const char *const able[] = {KEY_STAGED, KEY_ACTIVE, KEY_DRAINING};
+	static const char *const unable[] = {
+		KEY_RESERVED, KEY_DISABLED, KEY_DESTROYED, KEY_COMPROMISED};
+	struct key_row k;
+
+	(void)state;
+	reserve("k1", "ec-p256", NOW);
+	assert_refused(key_set_disabled(db, "k9", NOW, UNIT_ERR), ERR_FAILED,
+		"knows no key 'k9' in that state");
+	for (size_t i = 0; i < COUNT(unable); i++) {
+		assert_ok(key_set_state(db, "k1", unable[i], NOW + 1, UNIT_ERR));
+		assert_refused(key_set_disabled(db, "k1", NOW + 2, UNIT_ERR), ERR_FAILED,
+			"knows no key 'k1' in that state");
+		assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+		assert_string_equal(k.state, unable[i]);
+		assert_string_equal(k.state_before, "");
+		assert_int_equal(k.state_at, NOW + 1);
+	}
+	for (size_t i = 0; i < COUNT(able); i++) {
+		assert_ok(key_set_state(db, "k1", able[i], NOW + 1, UNIT_ERR));
+		assert_ok(key_set_disabled(db, "k1", NOW + 3, UNIT_ERR));
+		reopen();
+		assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+		assert_string_equal(k.state, KEY_DISABLED);
+		assert_string_equal(k.state_before, able[i]);
+		assert_int_equal(k.state_at, NOW + 3);
+	}
+	/* Twice does not make it forget. */
+	assert_int_equal(key_set_disabled(db, "k1", NOW + 4, UNIT_ERR), -1);
+	assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+	assert_string_equal(k.state_before, KEY_DRAINING);
+}
+
+static void
+a_key_that_was_replaced_while_disabled_is_draining_when_enabled(void **state)
+{
+	struct key_row k;
+
+	(void)state;
+	reserve("k1", "ec-p256", NOW);
+	assert_ok(key_set_state(db, "k1", KEY_ACTIVE, NOW, UNIT_ERR));
+	assert_refused(key_set_drained(db, "k1", NOW + 1, UNIT_ERR), ERR_FAILED,
+		"knows no key 'k1' in that state");
+	assert_ok(key_set_disabled(db, "k1", NOW + 2, UNIT_ERR));
+	assert_ok(key_set_drained(db, "k1", NOW + 3, UNIT_ERR));
+	reopen();
+	assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+	assert_string_equal(k.state, KEY_DISABLED);
+	assert_string_equal(k.state_before, KEY_DRAINING);
+	assert_int_equal(k.state_at, NOW + 3);
+}
+
+static void
+use_key(const char *certificate, int64_t number, int64_t live, const char *id, const char *shown)
+{
+	struct certificate_row c = {.live_version = live, .last_version = number};
+	struct version_row v = {.number = number, .key_type = "ec-p256"};
+
+	text_copy(c.name, sizeof c.name, certificate);
+	text_copy(v.certificate, sizeof v.certificate, certificate);
+	text_copy(v.key_id, sizeof v.key_id, id);
+	text_copy(v.fingerprint, sizeof v.fingerprint, shown);
+	assert_ok(certificate_save(db, &c, UNIT_ERR));
+	assert_ok(version_save(db, &v, UNIT_ERR));
+}
+
+static void
+assert_uses(const char *id, int live, int attempts, int accounts, int served, const char *name)
+{
+	struct key_uses u = {.live = 99, .certificate = "of before"};
+
+	assert_ok(key_uses(db, id, &u, UNIT_ERR));
+	assert_int_equal(u.live, live);
+	assert_int_equal(u.attempts, attempts);
+	assert_int_equal(u.accounts, accounts);
+	assert_int_equal(u.served, served);
+	assert_string_equal(u.certificate, name);
+}
+
+static void
+the_uses_of_a_key_are_counted_each_for_itself(void **state)
+{
+	struct attempt a = full_attempt();
+	struct account_row account = {"public", "https://a.example/dir", "k1", ""};
+	struct served_row s = {"127.0.0.1:443", "a.example", "ec-p256", true, "ff01", NOW};
+
+	(void)state;
+	reserve("k1", "ec-p256", NOW);
+	reserve("k2", "ec-p256", NOW);
+	assert_uses("k1", 0, 0, 0, 0, "");
+	assert_uses("of no key", 0, 0, 0, 0, "");
+	/* Only the live version of a certificate counts; the first of several is named. */
+	use_key("www", 1, 1, "k1", "ff01");
+	assert_uses("k1", 1, 0, 0, 0, "www");
+	use_key("mail", 1, 1, "k1", "ff02");
+	assert_uses("k1", 2, 0, 0, 0, "mail");
+	use_key("www", 2, 2, "k2", "ff03");
+	assert_uses("k1", 1, 0, 0, 0, "mail");
+	assert_uses("k2", 1, 0, 0, 0, "www");
+	/* An endpoint that showed an older certificate of the key, whatever it was asked for. */
+	assert_ok(served_save(db, "www", &s, UNIT_ERR));
+	assert_uses("k1", 1, 0, 0, 1, "mail");
+	assert_uses("k2", 1, 0, 0, 0, "www");
+	text_copy(s.endpoint, sizeof s.endpoint, "[::1]:443");
+	s.ok = false;
+	assert_ok(served_save(db, "www", &s, UNIT_ERR));
+	assert_uses("k1", 1, 0, 0, 2, "mail");
+	assert_ok(served_clear(db, "www", UNIT_ERR));
+	/* No handshake at all is none of its certificates. */
+	s.fingerprint[0] = '\0';
+	assert_ok(served_save(db, "www", &s, UNIT_ERR));
+	assert_uses("k1", 1, 0, 0, 0, "mail");
+	assert_ok(attempt_save(db, &a, UNIT_ERR));
+	assert_uses("k1", 1, 1, 0, 0, "mail");
+	assert_uses("k2", 1, 1, 0, 0, "www");
+	assert_ok(attempt_delete(db, "www", UNIT_ERR));
+	assert_uses("k1", 1, 0, 0, 0, "mail");
+	assert_ok(account_save(db, &account, UNIT_ERR));
+	assert_uses("k1", 1, 0, 1, 0, "mail");
+	assert_uses("k2", 1, 0, 0, 0, "www");
+}
+
+static int
+text_row(void *ctx, int columns, char **value, char **name)
+{
+	(void)columns;
+	(void)name;
+	snprintf(ctx, 256, "%s", value[0] ? value[0] : "NULL");
+	return 0;
+}
+
+/* The first column of the last row that the file's database answers. */
+static void
+assert_holds(const char *file, const char *sql, const char *wanted)
+{
+	char text[256] = "no row";
+	sqlite3 *own = NULL;
+	char *why = NULL;
+
+	assert_int_equal(sqlite3_open_v2(file, &own, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	if (sqlite3_exec(own, sql, text_row, text, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+	sqlite3_close(own);
+	assert_string_equal(text, wanted);
+}
+
+static void
+a_compromised_key_is_kept_once_and_for_ever(void **state)
+{
+	bool has = true;
+
+	(void)state;
+	assert_ok(compromised_has(db, "abcd", &has, UNIT_ERR));
+	assert_false(has);
+	assert_ok(compromised_add(db, "abcd", "found on a disk", NOW, UNIT_ERR));
+	assert_ok(compromised_add(db, "abcd", "another reason", NOW + 9, UNIT_ERR));
+	assert_ok(compromised_add(db, "abce", "", NOW, UNIT_ERR));
+	reopen();
+	assert_ok(compromised_has(db, "abcd", &has, UNIT_ERR));
+	assert_true(has);
+	assert_ok(compromised_has(db, "abc", &has, UNIT_ERR));
+	assert_false(has);
+	assert_ok(compromised_has(db, "", &has, UNIT_ERR));
+	assert_false(has);
+	db_close(db);
+	db = NULL;
+	assert_holds(path, "SELECT reason || ' ' || at FROM compromised WHERE public_hash = 'abcd'",
+		"found on a disk 1790000000");
+	assert_holds(path, "SELECT count(*) FROM compromised", "2");
+}
+
+static void
+assert_capability(const struct capability_key *key, const char *wanted)
+{
+	AUTO(char) char *answer = NULL;
+
+	assert_ok(capability_get(db, key, &answer, UNIT_ERR));
+	if (wanted)
+		assert_string_equal(answer, wanted);
+	else
+		assert_null(answer);
+}
+
+static void
+what_a_token_can_do_is_kept_until_library_or_firmware_change(void **state)
+{
+	const struct capability_key key = {"/usr/lib/m.so", "web", "0007", "provider", "aa", "1.0"};
+	struct capability_key other[] = {key, key, key, key, key, key};
+
+	(void)state;
+	other[0].module = "/usr/lib/n.so";
+	other[1].label = "mail";
+	other[2].serial = "0008";
+	other[3].library_sha256 = "ab";
+	other[4].firmware = "1.1";
+	other[5].road = "libp11";
+	assert_capability(&key, NULL);
+	assert_ok(capability_save(db, &key, "{\"a\":1}", NOW, UNIT_ERR));
+	assert_ok(capability_save(db, &key, "{\"a\":2}", NOW + 1, UNIT_ERR));
+	reopen();
+	assert_capability(&key, "{\"a\":2}");
+	for (size_t i = 0; i < COUNT(other); i++)
+		assert_capability(&other[i], NULL);
+	/* Another library's answer takes the old one's place; another token's does not. */
+	assert_ok(capability_save(db, &other[3], "{\"a\":3}", NOW + 2, UNIT_ERR));
+	assert_capability(&key, NULL);
+	assert_capability(&other[3], "{\"a\":3}");
+	assert_ok(capability_save(db, &other[2], "{}", NOW + 3, UNIT_ERR));
+	assert_capability(&other[3], "{\"a\":3}");
+	/* What was tried by one road stands beside what was tried by the other. */
+	other[5].library_sha256 = other[3].library_sha256;
+	assert_ok(capability_save(db, &other[5], "{\"a\":5}", NOW + 4, UNIT_ERR));
+	assert_capability(&other[3], "{\"a\":3}");
+	assert_capability(&other[5], "{\"a\":5}");
+}
+
+/* The tables of schema 1 that schema 2 changes, and one that it leaves, as they were made then. */
+static const char schema_1[] =
+	"CREATE TABLE key (id TEXT PRIMARY KEY, label TEXT NOT NULL UNIQUE, token TEXT NOT NULL,"
+	" type TEXT NOT NULL, purpose TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL,"
+	" public_hash TEXT, uri TEXT, evidence TEXT, created_at INTEGER NOT NULL,"
+	" state_at INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE account (authority TEXT NOT NULL, directory TEXT NOT NULL,"
+	" key_id TEXT NOT NULL REFERENCES key (id), url TEXT NOT NULL DEFAULT '',"
+	" PRIMARY KEY (authority, directory)) STRICT;"
+	"CREATE TABLE pin_refused (token TEXT PRIMARY KEY, source TEXT NOT NULL,"
+	" inode INTEGER NOT NULL, changed_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" at INTEGER NOT NULL) STRICT;"
+	"INSERT INTO key VALUES ('k1', 'keystay www k1', 'web', 'ec-p256', 'certificate', 'www',"
+	" 'draining', 'abcd', 'pkcs11:id=%01', '{}', 1790000000, 1790000001);"
+	"INSERT INTO account VALUES ('public', 'https://a.example/dir', 'k1', 'https://a/1');"
+	"INSERT INTO pin_refused VALUES ('web', 'file:/pin', 1, 2, 3, 1790000002);"
+	"PRAGMA user_version = 1;";
+
+static void
+a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
+{
+	char file[PATH_MAX], backup[PATH_MAX + 16];
+	struct account_row account;
+	struct refusal r;
+	struct key_row k;
+	struct stat st;
+	bool found = false, has = true;
+
+	(void)state;
+	db_close(db);
+	db = NULL;
+	snprintf(file, sizeof file, "%s/schema-1.db", unit_folder());
+	snprintf(backup, sizeof backup, "%s.before-2", file);
+	meddle(file, schema_1);
+	/* One that stopped half way before left a backup, which is of no use now. */
+	unit_file("schema-1.db.before-2", "cut");
+	assert_ok(db_open(file, &db, UNIT_ERR));
+	assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+	assert_string_equal(k.label, "keystay www k1");
+	assert_string_equal(k.state, KEY_DRAINING);
+	assert_string_equal(k.state_before, "");
+	assert_string_equal(k.public_hash, "abcd");
+	assert_string_equal(k.uri, "pkcs11:id=%01");
+	assert_int_equal(k.created_at, NOW);
+	assert_int_equal(k.state_at, NOW + 1);
+	assert_ok(account_get(db, "public", "https://a.example/dir", &account, &found, UNIT_ERR));
+	assert_true(found);
+	assert_string_equal(account.url, "https://a/1");
+	assert_ok(refusal_get(db, "web", &r, &found, UNIT_ERR));
+	assert_true(found);
+	assert_string_equal(r.source, "file:/pin");
+	assert_int_equal(r.at, NOW + 2);
+	assert_string_equal(r.flag, "");
+	/* And what is new can be done. */
+	assert_ok(key_set_disabled(db, "k1", NOW + 3, UNIT_ERR));
+	assert_ok(compromised_add(db, "abcd", "x", NOW, UNIT_ERR));
+	assert_ok(compromised_has(db, "abcd", &has, UNIT_ERR));
+	assert_true(has);
+	db_close(db);
+	db = NULL;
+	assert_holds(file, "PRAGMA user_version", "2");
+	assert_holds(backup, "PRAGMA user_version", "1");
+	assert_holds(backup, "PRAGMA integrity_check", "ok");
+	assert_holds(backup, "SELECT state FROM key WHERE id = 'k1'", "draining");
+	assert_holds(backup, "SELECT count(*) FROM sqlite_master WHERE name = 'compromised'", "0");
+	/* A second start migrates nothing, and makes no backup of the new one. */
+	assert_int_equal(unlink(backup), 0);
+	assert_ok(db_open(file, &db, UNIT_ERR));
+	assert_int_equal(stat(backup, &st), -1);
+	assert_ok(key_get(db, "k1", &k, UNIT_ERR));
+	assert_string_equal(k.state_before, KEY_DRAINING);
+}
+
+static void
+a_migration_that_fails_leaves_the_database_as_it_was(void **state)
+{
+	char file[PATH_MAX];
+
+	(void)state;
+	db_close(db);
+	db = NULL;
+	snprintf(file, sizeof file, "%s/schema-1-odd.db", unit_folder());
+	meddle(file, schema_1);
+	/* Something of the next schema is there already. */
+	meddle(file, "CREATE TABLE capability (x TEXT)");
+	assert_refused(db_open(file, &db, UNIT_ERR), ERR_FAILED, "cannot change its schema");
+	assert_null(db);
+	assert_holds(file, "PRAGMA user_version", "1");
+	assert_holds(file, "SELECT count(*) FROM pragma_table_info('key')", "12");
+	assert_holds(file, "SELECT count(*) FROM sqlite_master WHERE name = 'compromised'", "0");
+}
+
+static void
 an_account_belongs_to_one_directory(void **state)
 {
 	struct account_row a = {"public", "https://a.example/dir", "k1", ""}, back;
@@ -514,6 +828,11 @@ a_refused_pin_is_remembered_until_it_is_cleared(void **state)
 	assert_true(back.inode == INT64_MAX && back.changed_ns == INT64_MIN);
 	assert_int_equal(back.size, 5);
 	assert_int_equal(back.at, NOW + 1);
+	assert_string_equal(back.flag, "locked");
+	r.flag[0] = '\0';
+	assert_ok(refusal_save(db, "web", &r, UNIT_ERR));
+	assert_ok(refusal_get(db, "web", &back, &found, UNIT_ERR));
+	assert_string_equal(back.flag, "");
 	assert_ok(refusal_get(db, "other", &back, &found, UNIT_ERR));
 	assert_false(found);
 	assert_ok(refusal_clear(db, "web", UNIT_ERR));
@@ -641,6 +960,13 @@ main(void)
 		WITH_DB(deleting_an_attempt_takes_its_parts_along),
 		WITH_DB(attempts_of_an_authority_are_parked_unless_parked_longer),
 		WITH_DB(a_key_goes_from_reserved_to_draining_and_stays_known),
+		WITH_DB(a_disabled_key_remembers_what_it_was),
+		WITH_DB(a_key_that_was_replaced_while_disabled_is_draining_when_enabled),
+		WITH_DB(the_uses_of_a_key_are_counted_each_for_itself),
+		WITH_DB(a_compromised_key_is_kept_once_and_for_ever),
+		WITH_DB(what_a_token_can_do_is_kept_until_library_or_firmware_change),
+		WITH_DB(a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup),
+		WITH_DB(a_migration_that_fails_leaves_the_database_as_it_was),
 		WITH_DB(an_account_belongs_to_one_directory),
 		WITH_DB(a_refused_pin_is_remembered_until_it_is_cleared),
 		WITH_DB(the_journal_keeps_its_order_and_a_caller_may_stop),

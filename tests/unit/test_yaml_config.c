@@ -427,6 +427,91 @@ what_leads_nowhere_is_refused(void **state)
 	}
 }
 
+/* Tokens of these modules and roads (NULL = nothing said), each of two or four lines. */
+static int
+read_roads(const char *const rows[][2], size_t count, struct config **ret)
+{
+	AUTO(buf) struct buf text = BUF(8192);
+
+	*ret = NULL;
+	buf_adds(&text, "tokens:\n");
+	for (size_t i = 0; i < count; i++) {
+		buf_addf(
+			&text, "  - name: t%zu\n    label: t\n    module: /%s.so\n", i, rows[i][0]);
+		buf_adds(&text, "    pin: file:/pin\n");
+		if (rows[i][1])
+			buf_addf(&text, "    road: %s\n", rows[i][1]);
+	}
+	return read_text(buf_text(&text), ret);
+}
+
+static void
+a_road_is_one_of_three_words(void **state)
+{
+	static const char *const bad[] = {
+		"both", "Provider", "pkcs11", "\"\"", "[libp11]", "{}", "provider libp11"};
+	static const struct {
+		const char *word;
+		enum road road;
+	} good[] = {{NULL, ROAD_AUTO}, {"auto", ROAD_AUTO}, {"provider", ROAD_PROVIDER},
+		{"libp11", ROAD_LIBP11}};
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		const char *const rows[][2] = {{"m", bad[i]}};
+		assert_refused_at(read_roads(rows, 1, &c), "keystay.yaml:6:1");
+		assert_null(c);
+	}
+	const char *const odd[][2] = {{"m", "both"}};
+	assert_refused_at(read_roads(odd, 1, &c),
+		"keystay.yaml:6:11: 'road:' is 'auto', 'provider' or 'libp11', not 'both'");
+	for (size_t i = 0; i < COUNT(good); i++) {
+		const char *const rows[][2] = {{"m", good[i].word}};
+		AUTO(config) struct config *read = NULL;
+		assert_ok(read_roads(rows, 1, &read));
+		assert_int_equal(read->token[0].road, good[i].road);
+	}
+}
+
+static void
+two_roads_of_one_module_are_refused_with_both_places(void **state)
+{
+	const char *const differ[][2] = {{"a", "provider"}, {"b", "libp11"}, {"a", "libp11"}};
+	const char *const between[][2] = {{"a", "provider"}, {"a", "auto"}, {"a", "libp11"}};
+	char words[PATH_MAX + 100];
+	struct config *c;
+
+	(void)state;
+	assert_refused_at(read_roads(differ, 3, &c), "keystay.yaml:12:");
+	assert_null(c);
+	snprintf(words, sizeof words,
+		"the tokens 't0' (%s/keystay.yaml:2) and 't2' are of one module, and their roads "
+		"differ ('provider', 'libp11')",
+		folder);
+	assert_non_null(strstr(unit_err.text, words));
+	assert_refused(read_roads(between, 3, &c), ERR_CONFIG, "are of one module");
+}
+
+static void
+a_token_that_names_no_road_goes_by_that_of_its_module(void **state)
+{
+	const char *const first[][2] = {{"a", NULL}, {"b", NULL}, {"a", "libp11"}};
+	const char *const last[][2] = {
+		{"a", "provider"}, {"a", "auto"}, {"b", "libp11"}, {"a", NULL}};
+	AUTO(config) struct config *c = NULL, *d = NULL;
+
+	(void)state;
+	assert_ok(read_roads(first, 3, &c));
+	assert_int_equal(c->token[0].road, ROAD_LIBP11);
+	assert_int_equal(c->token[1].road, ROAD_AUTO);
+	assert_int_equal(c->token[2].road, ROAD_LIBP11);
+	assert_ok(read_roads(last, 4, &d));
+	assert_int_equal(d->token[1].road, ROAD_PROVIDER);
+	assert_int_equal(d->token[2].road, ROAD_LIBP11);
+	assert_int_equal(d->token[3].road, ROAD_PROVIDER);
+}
+
 static void
 a_good_configuration_is_read_with_its_defaults(void **state)
 {
@@ -608,6 +693,9 @@ main(void)
 		TEST(a_pin_in_the_file_is_refused_and_not_shown),
 		TEST(an_authority_is_spoken_to_by_https_only),
 		TEST(what_leads_nowhere_is_refused),
+		TEST(a_road_is_one_of_three_words),
+		TEST(two_roads_of_one_module_are_refused_with_both_places),
+		TEST(a_token_that_names_no_road_goes_by_that_of_its_module),
 		TEST(a_good_configuration_is_read_with_its_defaults),
 		TEST(an_empty_configuration_and_a_missing_one),
 		TEST(certificates_are_dropped_in_in_the_order_of_their_files),
