@@ -45,7 +45,7 @@ int
 db_open(const char *path, struct db **ret, struct err *e)
 {
 	static const char settings[] = "PRAGMA journal_mode = WAL;"
-				       "PRAGMA cache_size = -256;" /* KiB */
+				       "PRAGMA cache_size = -128;" /* KiB */
 				       "PRAGMA synchronous = FULL;"
 				       "PRAGMA foreign_keys = ON;"
 				       "PRAGMA trusted_schema = OFF;";
