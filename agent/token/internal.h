@@ -18,7 +18,7 @@ struct module {
 	bool tpm2;                   /* tpm2-pkcs11, which has ways of its own (docs/TOKENS.md) */
 	unsigned refused[KEY_FAMILIES]; /* template extras known to be refused ... */
 	bool refused_known[KEY_FAMILIES];
-	int first_trial[KEY_FAMILIES]; /* ... and how many to leave out at the next trial */
+	int first_trial; /* ... and how many are not even tried */
 	struct module *next;
 };
 

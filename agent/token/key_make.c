@@ -117,10 +117,6 @@ put_back(struct token *t, const struct key_name *name, enum key_family family, i
  * Makes the key with what this module takes: all of the template first, then with one extra after
  * another left out, until it can be made. Extras that were left out before the last are tried again
  * one by one, with the quickest type of the family, and the key is made once more.
- *
- * A TPM without a resource manager has so few places that one refused template may use them up. So
- * where all trials failed in a way that a new start of the module may cure, the next round begins
- * one extra later.
  */
 static int
 make_by_trial(struct token *t, const struct key_name *name, enum key_type type, struct pair *ret,
@@ -128,16 +124,13 @@ make_by_trial(struct token *t, const struct key_name *name, enum key_type type, 
 {
 	enum key_family family = key_type_family(type);
 	struct module *m = t->module;
-	int out = m->first_trial[family]; /* how many extras are left out */
+	int out = m->first_trial; /* how many extras are left out */
 	CK_RV rv = trial(t, name, type, (1u << out) - 1, ret);
 
 	while (rv != CKR_OK && rv_template(rv) && out < EXTRAS)
 		rv = trial(t, name, type, (1u << ++out) - 1, ret);
-	if (rv != CKR_OK) {
-		if (rv_lost(rv))
-			m->first_trial[family] = (m->first_trial[family] + 1) % (EXTRAS + 1);
+	if (rv != CKR_OK)
 		return fail_make(rv, t, type, e);
-	}
 	m->refused[family] = (1u << out) - 1;
 	if (out < 2)
 		return 0;

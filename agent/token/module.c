@@ -91,8 +91,7 @@ note_ways(struct module *m)
 		return;
 	module_text(description, info.libraryDescription, sizeof info.libraryDescription);
 	m->tpm2 = strstr(description, "TPM2.0") != NULL;
-	for (int i = 0; m->tpm2 && i < KEY_FAMILIES; i++)
-		m->first_trial[i] = EXTRA_PUBLIC + 1;
+	m->first_trial = m->tpm2 ? EXTRA_PUBLIC + 1 : 0;
 }
 
 int

@@ -98,6 +98,20 @@ ks_is 3 "a compromised public key is refused for another certificate" issue othe
 like "$OUT" "was compromised and is refused for ever" "for ever"
 like "$("$KEYSTAY" --config "$CONFIG" history --json)" "$hash" "its hash stays in the journal"
 
+# An account's key: switched off it is said what to do; compromised, another account is made.
+"$BIN/tools/db-run" "$DB" "DELETE FROM compromised WHERE reason = 'test'"
+lab_certificate third third.example
+ks_is 0 "the account's key is switched off" keys disable "$account" --yes
+ks_is 3 "then nothing is ordered" issue third
+like "$OUT" "its key .* is disabled" "it is said why"
+like "$OUT" "keystay keys enable ${account:0:12}" "and what to do"
+ks_is 0 "switched on" keys enable "$account"
+ks_is 0 "it goes on" issue third
+ks_is 0 "the account's key is compromised" keys compromise "$account" --yes
+ks_is 0 "the next order is by another account" renew third --force
+is "$(state_of "$account")" destroyed "the old account's key is destroyed"
+isnt "$("$BIN/tools/db-run" "$DB" "SELECT key_id FROM account")" "$account" "the account has another"
+
 # The successor: one key is ready, and rotating takes it, so that no key is made on the way.
 printf 'policy: lab\nrules: {successor: keep}\n' >"$LAB/policies/lab.yaml"
 lab_certificate ready ready.example
