@@ -19,6 +19,14 @@ static struct token *token;
 
 #ifdef __SANITIZE_ADDRESS__
 /* libp11 0.4.13 keeps a reference for ever to an RSA key that it was asked for twice. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	/* libcrypto between it and libp11 may have no frame pointers. */
+	return "fast_unwind_on_malloc=0";
+}
+
 const char *__lsan_default_suppressions(void);
 const char *
 __lsan_default_suppressions(void)
