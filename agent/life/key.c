@@ -20,7 +20,8 @@ key_choose(struct db *db, const struct services *s, const char *purpose, const c
 
 	s->random(s->ctx, id, sizeof id);
 	hex_encode(id, sizeof id, k.id);
-	snprintf(k.label, sizeof k.label, "%.48s-%s-%.8s", owner,
+	bool probe = text_same(purpose, "probe");
+	snprintf(k.label, sizeof k.label, "%.48s-%s-%.8s", probe ? PROBE_LABEL : owner,
 		when_format_day(k.created_at, day), k.id);
 	text_copy(k.token, sizeof k.token, token);
 	text_copy(k.type, sizeof k.type, key_type_word(type));

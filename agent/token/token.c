@@ -159,24 +159,26 @@ login(struct token *t, const struct secret *pin, struct pin_answer *ret, struct 
 	return fail_login(t, rv, e);
 }
 
-/* The first token that is opened decides for its module; the configuration has no two that differ.
+/*
+ * The first token that is opened decides for its module; the configuration has no two that differ.
+ * To go over to the other road the module is started anew.
  */
 static int
-take_road(struct token *t, enum road road, struct err *e)
+choose_road(struct token *t, enum road road, struct err *e)
 {
 	struct module *m = t->module;
 	const struct road_ops *wanted = road_choose(road);
 
 	if (m->tokens == 0 && m->road != wanted) {
-		if (m->road && m->road->leave)
-			m->road->leave(m);
+		if (m->road && module_restart(m, e) < 0)
+			return -1;
 		m->road = wanted;
 	}
 	if (road != ROAD_AUTO && m->road != wanted)
 		return err_set(e, ERR_CONFIG,
 			"token '%s': its module '%s' is open by the road '%s' already",
 			t->conf->name, m->path, road_word(m->road->road));
-	return m->road->enter ? m->road->enter(t, e) : 0;
+	return 0;
 }
 
 int
@@ -195,7 +197,8 @@ token_open(const struct token_conf *conf, enum road road, const struct secret *p
 		return err_in(e, "token '%s'", conf->name);
 	}
 	t->f = module_functions(t->module);
-	if (find_slot(t, e) < 0 || take_road(t, road, e) < 0) {
+	if (choose_road(t, road, e) < 0 || find_slot(t, e) < 0 ||
+		(t->module->road->enter && t->module->road->enter(t, e) < 0)) {
 		free(t);
 		return -1;
 	}

@@ -32,6 +32,11 @@ cp "$LAB/web.pin" "$LAB/stranger.pin"
 is $? 0 "a stranger's key on the token"
 strangers=$(token_ids web web | wc -l)
 
+# What the probe's helper may remove is what a probe made.
+label=$("$KEYSTAY" --config "$CONFIG" keys show payments --json | jq -r '.keys[0].label')
+ks_is 2 "the probe's helper is not for a live key" token witness web "$first" "$label" remove
+is "$(objects_of "$first")" 2 "which stays"
+
 ks_is 0 "a rotation" renew payments --force --key new
 second=$(live_key payments)
 is "$(state_of "$first")" draining "the old key drains"

@@ -33,7 +33,7 @@ id=00112233445566778899aabbccddeeff
 coproc BLIND { traps blind $id; }
 read -r line <&"${BLIND[0]}"
 is "$line" ready "blind: a process has the module open"
-timeout 30 "$KEYSTAY" --config "$CONFIG" token witness web $id "made elsewhere" make 2>/dev/null
+timeout 30 "$KEYSTAY" --config "$CONFIG" token witness web $id "keystay probe, made elsewhere" make 2>/dev/null
 is "$?" 0 "blind: another makes a key"
 echo >&"${BLIND[1]}"
 read -r line <&"${BLIND[0]}"

@@ -330,7 +330,7 @@ blind(const char *id)
 	char line[8];
 
 	text_copy(k.id, sizeof k.id, id);
-	text_copy(k.label, sizeof k.label, "made elsewhere");
+	text_copy(k.label, sizeof k.label, "keystay probe, made elsewhere");
 	must(key_find(token, &k, &facts, NULL, &e));
 	puts("ready");
 	fflush(stdout);

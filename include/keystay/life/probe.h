@@ -16,6 +16,9 @@ struct services;
 int capabilities_load(struct db *db, struct token *t, struct capabilities *ret, bool *ret_known,
 	struct err *e) MUST_USE;
 
+/* Labels of a probe's keys begin so: no certificate or authority can have a blank in its name. */
+#define PROBE_LABEL "keystay probe"
+
 struct probe {
 	struct db *db; /* where the keys are reserved and the answer is kept; NULL = nowhere */
 	const struct services *services;
