@@ -124,7 +124,7 @@ fuzz:
 # What end-to-end tests and the demo use beside the program.
 TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(wildcard tests/tools/*.c))
 tools: $(TOOLS) $(DOUBLES)
-$(OUT)/tools/%: $(OUT)/tests/tools/%.o $(LIBRARY)
+$(OUT)/tools/%: $(OUT)/tests/tools/%.o $(SANITIZED) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
 
@@ -171,10 +171,14 @@ deps:
 check: all check-floors check-layout check-lint check-shell unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan fuzz-seeds
 
-# Each end-to-end test is root in mount and network namespaces of its own.
+# Each end-to-end test is root in mount, network and IPC namespaces of its own.
 E2E = tests/e2e/*.t
+ifeq ($(MODE),asan)
+SANITIZER = ASAN_OPTIONS=fast_unwind_on_malloc=0 \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.suppress:print_suppressions=0
+endif
 e2e: all tools
-	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) prove --timer --exec tests/e2e/in-namespace $(E2E)
+	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove --timer --exec tests/e2e/in-namespace $(E2E)
 
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
 test: deps

@@ -47,7 +47,20 @@ show_family(struct run *r, const char *where, const struct capabilities *c, enum
 			"whoever has the PIN can take keys out of this token, whatever their "
 			"attributes say",
 			"%s keys: %s", key_family_word(family), f->doubt);
-	else if (key_judge(&f->facts, &name, &why) < 0)
+	if (f->extractable == WEAKEN_WORKS || f->insensitive == WEAKEN_WORKS)
+		run_finding(r, "warn", where,
+			"whoever has the PIN can take keys out of this token, whatever their "
+			"attributes say",
+			"%s keys can be made %s after they were made", key_family_word(family),
+			f->extractable == WEAKEN_WORKS ? "extractable" : "readable");
+	else if (f->extractable == WEAKEN_PRETENDS || f->insensitive == WEAKEN_PRETENDS)
+		run_finding(r, "ok", where, "",
+			"%s keys: attributes can be changed afterwards, and mean nothing; the value stays",
+			key_family_word(family));
+	if (f->copy == WEAKEN_WORKS)
+		run_finding(r, "ok", where, "", "%s keys can be copied within the token",
+			key_family_word(family));
+	if (key_judge(&f->facts, &name, &why) < 0)
 		run_finding(r, "warn", where, "", "%s keys are not as asked: %s",
 			key_family_word(family), why.text);
 }

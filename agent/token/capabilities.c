@@ -37,6 +37,8 @@ static const char *const made_words[] = {[MADE_UNKNOWN] = "unknown",
 	[MADE_CLAIMED] = "claimed",
 	[MADE_YES] = "yes",
 	[MADE_NO] = "no"};
+static const char *const weaken_words[] = {
+	[WEAKEN_REFUSED] = "refused", [WEAKEN_PRETENDS] = "pretends", [WEAKEN_WORKS] = "works"};
 static const char *const switch_words[] = {
 	[SWITCH_WORKS] = "works", [SWITCH_IGNORED] = "ignored", [SWITCH_REFUSED] = "refused"};
 
@@ -121,6 +123,45 @@ road_signs(
 	return ok ? SAID_YES : SAID_NO;
 }
 
+/* What a set attribute is worth: the private value is asked for and wrapped once more. */
+static int
+try_to_weaken(struct token *t, const struct key_name *name, const char *public_hash,
+	CK_OBJECT_HANDLE key, struct family_probe *f, struct err *e)
+{
+	struct key_evidence v;
+
+	f->insensitive = f->extractable = WEAKEN_REFUSED;
+	if (object_set(t, key, CKA_SENSITIVE, false) == CKR_OK)
+		f->insensitive = WEAKEN_PRETENDS;
+	if (object_set(t, key, CKA_EXTRACTABLE, true) == CKR_OK)
+		f->extractable = WEAKEN_PRETENDS;
+	/* Where it leaves in any case, nothing was won by it. */
+	if (f->stays != SAID_YES || (!f->insensitive && !f->extractable))
+		return 0;
+	if (key_prove(t, name, public_hash, &v, e) < 0)
+		return -1;
+	if (v.read.worked && f->insensitive)
+		f->insensitive = WEAKEN_WORKS;
+	if (v.wrap.worked && f->extractable)
+		f->extractable = WEAKEN_WORKS;
+	return 0;
+}
+
+/* A copy in the session; where there is one it goes at once. */
+static enum weaken
+try_to_copy(struct token *t, CK_OBJECT_HANDLE key)
+{
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE in_session = {CKA_TOKEN, &no, sizeof no};
+	CK_OBJECT_HANDLE copy = CK_INVALID_HANDLE;
+
+	if (t->f->C_CopyObject(t->session, key, &in_session, 1, &copy) != CKR_OK)
+		return WEAKEN_REFUSED;
+	if (copy != CK_INVALID_HANDLE && copy != key)
+		t->f->C_DestroyObject(t->session, copy);
+	return WEAKEN_WORKS;
+}
+
 int
 token_probe_type(struct token *t, const struct key_name *name, enum key_type type,
 	struct capabilities *c, struct err *e)
@@ -167,6 +208,12 @@ token_probe_type(struct token *t, const struct key_name *name, enum key_type typ
 			return -1;
 		if (f->off == SWITCH_WORKS && on != SWITCH_WORKS)
 			f->off = SWITCH_REFUSED;
+		/* Last, since the key may be another one then. */
+		if (objects_find(t, name, &o, e) < 0)
+			return -1;
+		f->copy = try_to_copy(t, o.private_key);
+		if (try_to_weaken(t, name, facts.public_hash, o.private_key, f, e) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -236,8 +283,10 @@ family_json(const struct family_probe *f)
 {
 	if (!f->tried)
 		return json_null();
-	return json_pack("{s:o, s:s, s:o, s:b, s:o, s:s}", "attributes", key_facts_json(&f->facts),
-		"switch_off", switch_words[f->off], "road_signs", said_json(f->road_signs),
+	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:b, s:o, s:s}", "attributes",
+		key_facts_json(&f->facts), "switch_off", switch_words[f->off], "set_extractable",
+		weaken_words[f->extractable], "set_insensitive", weaken_words[f->insensitive],
+		"copy", weaken_words[f->copy], "road_signs", said_json(f->road_signs),
 		"value_with_private", f->value_with_private, "stays", said_json(f->stays), "doubt",
 		f->doubt);
 }
@@ -308,6 +357,12 @@ read_facts(const json_t *j, struct key_facts *f)
 				f->refused |= 1u << x;
 }
 
+static enum weaken
+weaken_at(const json_t *object, const char *key)
+{
+	return (enum weaken)word_at(weaken_words, COUNT(weaken_words), json_text_at(object, key));
+}
+
 static void
 read_family(const json_t *all, const char *key, struct family_probe *f)
 {
@@ -319,6 +374,9 @@ read_family(const json_t *all, const char *key, struct family_probe *f)
 	read_facts(json_object_at(j, "attributes"), &f->facts);
 	f->off = (enum sign_switch)word_at(
 		switch_words, COUNT(switch_words), json_text_at(j, "switch_off"));
+	f->extractable = weaken_at(j, "set_extractable");
+	f->insensitive = weaken_at(j, "set_insensitive");
+	f->copy = weaken_at(j, "copy");
 	f->road_signs = said_at(j, "road_signs");
 	f->value_with_private = json_is_true(json_object_get(j, "value_with_private"));
 	f->stays = said_at(j, "stays");

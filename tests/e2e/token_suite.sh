@@ -33,13 +33,19 @@ handshake_soon() {
 	return 1
 }
 
-# The key is switched off: the next handshake fails. A module may take a moment to look at its store.
+# The key is switched off: 0 when the next handshake fails; 2 when running workers go on with a copy
+# of the key until the server is reloaded; 1 when it works even then.
 handshake_ends() {
 	handshake "$1" || return 0
 	note "a handshake after the key was switched off still worked"
 	for _ in 1 2 3 4 5 6; do
 		sleep 0.5
 		handshake "$1" || return 0
+	done
+	"$LAB/reload-nginx"
+	for _ in 1 2 3 4 5 6 7 8; do
+		sleep 0.5
+		handshake "$1" || return 2
 	done
 	return 1
 }
@@ -177,7 +183,15 @@ suite_switch() {
 		if [ "$off" = works ]; then
 			is "$STATUS" 0 "$KIND, $ROAD, $type: switched off"
 			handshake_ends "$type.example"
-			seen $? "$type" disabled "the next handshake fails"
+			case $KIND/$type/$? in
+			# 3.8.1: workers do not notice the change of so large an object.
+			opencryptoki/rsa-4096/2)
+				tap 0 "$KIND, $ROAD, $type: handshakes fail when the server was reloaded"
+				row "$type" disabled "only when the server is reloaded: its workers do not notice"
+				;;
+			*/0) seen 0 "$type" disabled "the next handshake fails" ;;
+			*) seen 1 "$type" disabled "the next handshake fails" ;;
+			esac
 		else
 			row "$type" disabled "no: the module signs though CKA_SIGN is false"
 			is "$STATUS" 4 "$KIND, $ROAD, $type: it cannot be switched off, and that is said"

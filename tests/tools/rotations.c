@@ -14,6 +14,9 @@
 #include "keystay/life/life.h"
 #include "keystay/run/system.h"
 #include "keystay/token/module.h"
+#include "keystay/token/pin.h"
+
+static struct secret *pin;
 
 static long
 rss_kib(void)
@@ -56,6 +59,9 @@ count_objects(const struct token_conf *conf)
 			f->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, &session) !=
 				CKR_OK)
 			continue;
+		/* Between two rotations the agent may have closed its token. */
+		(void)f->C_Login(
+			session, CKU_USER, (CK_UTF8CHAR_PTR)secret_bytes(pin), secret_length(pin));
 		if (f->C_FindObjectsInit(session, NULL, 0) == CKR_OK) {
 			while (f->C_FindObjects(session, handles, 64, &n) == CKR_OK && n)
 				all += n;
@@ -103,16 +109,20 @@ main(int argc, char **argv)
 		fprintf(stderr, "rotations: %s\n", e.text);
 		return 1;
 	}
+	const struct certificate_conf *c = config_certificate(config, argv[2]);
+	if (!c || pin_get(config_token(config, c->token)->pin, "PIN", &pin, &e) < 0) {
+		fprintf(stderr, "rotations: %s\n", c ? e.text : "no such certificate");
+		return 1;
+	}
 	const struct life_conf conf = {.config = config,
 		.services = system_services(),
 		.command = "rotations",
 		.watcher = {.warning = warn}};
-	const struct certificate_conf *c = config_certificate(config, argv[2]);
 	int64_t count, every;
 	if (!number_parse(argv[3], 1, 100000, &count) || !number_parse(argv[4], 1, 100000, &every))
 		return 2;
-	if (!c || life_open(&conf, &l, &e) < 0) {
-		fprintf(stderr, "rotations: %s\n", c ? e.text : "no such certificate");
+	if (life_open(&conf, &l, &e) < 0) {
+		fprintf(stderr, "rotations: %s\n", e.text);
 		return 1;
 	}
 	for (int64_t i = 1; i <= count; i++) {
@@ -129,6 +139,7 @@ main(int argc, char **argv)
 	}
 	life_close(l);
 	modules_finish();
+	secret_free(pin);
 	config_free(config);
 	return 0;
 }

@@ -36,12 +36,22 @@ enum made {
 };
 const char *made_word(enum made made); /* "unknown", "claimed", "yes", "no" */
 
+/* What became of an attempt to make a finished key weaker, on a key of the probe's own. */
+enum weaken {
+	WEAKEN_REFUSED,  /* as it should be */
+	WEAKEN_PRETENDS, /* CKR_OK, but the private value can be had no more than before */
+	WEAKEN_WORKS,
+};
+
 struct family_probe {
 	bool tried;              /* a key was made: the rest is filled */
 	struct key_facts facts;  /* as it was read back; `refused` is what it was made without */
 	enum sign_switch off;    /* what CKA_SIGN=false does */
 	enum said road_signs;    /* the road's signature verifies */
 	bool value_with_private; /* the private object tells the public value too */
+	enum weaken extractable; /* CKA_EXTRACTABLE=true */
+	enum weaken insensitive; /* CKA_SENSITIVE=false */
+	enum weaken copy;        /* C_CopyObject; PRETENDS does not occur */
 	enum said stays;         /* no attempt to take the private value out worked */
 	char doubt[160];         /* which one did */
 };
