@@ -174,6 +174,10 @@ probe_type(const struct probe *p, struct token **t, enum key_type type, struct c
 		if (try_type(p, t, &name, type, c, &why) == 0)
 			return 0;
 		log_debug("token '%s': probe: %s", p->conf->name, why.text);
+		if (why.kind != ERR_LOST) {
+			*e = why;
+			return -1;
+		}
 		if (open_anew(p, t, e) < 0)
 			return -1;
 	}

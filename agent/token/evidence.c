@@ -196,7 +196,7 @@ key_prove(struct token *t, const struct key_name *name, const char *public_hash,
 	return 0;
 }
 
-static json_t *
+json_t *
 said_json(enum said said)
 {
 	return said == SAID_NOTHING ? json_null() : json_boolean(said == SAID_YES);

@@ -30,6 +30,7 @@ struct token {
 	CK_SESSION_HANDLE session;
 	struct token_identity identity;
 	void *road_state; /* the road's own; NULL until the first key */
+	CK_RV make_rv;    /* of the last key that could not be made */
 	bool anchored;    /* see anchor.h */
 };
 

@@ -14,6 +14,7 @@
 static int
 fail_make(CK_RV rv, struct token *t, enum key_type type, struct err *e)
 {
+	t->make_rv = rv;
 	rv_fail(rv, e, "token '%s': cannot make an %s key", t->conf->name, key_type_word(type));
 	if (rv_full(rv))
 		return err_hint(e, "the token is full: destroy keys that are no longer used");

@@ -49,6 +49,7 @@ int key_prove(struct token *t, const struct key_name *name, const char *public_h
 	struct key_evidence *ret, struct err *e) MUST_USE;
 
 /* For --json and the database: true, false, or null where the module says nothing. */
+json_t *said_json(enum said said);
 json_t *key_facts_json(const struct key_facts *f);
 json_t *module_identity_json(const struct module_identity *m);
 json_t *token_identity_json(const struct token_identity *t);
