@@ -68,6 +68,8 @@ store_made(struct life *l, struct key_row *row, const struct key_facts *f, struc
 {
 	when_t now = services_now(l->services);
 	AUTO(json_t) json_t *json = key_facts_json(f);
+	json_object_set_new(
+		json, "token_class", json_string(token_class_word(l->last_token->known.class)));
 	AUTO(char) char *evidence = json ? json_line(json) : NULL;
 
 	char refused[300];

@@ -19,6 +19,24 @@ struct view {
 	char detail[200]; /* of the first key, for a line */
 };
 
+/* What the token said of the key when it was made. */
+static int
+add_evidence(struct db *db, const char *id, json_t *key, struct err *e)
+{
+	static const char *const words[] = {
+		"sensitive", "never_extractable", "local", "token_class"};
+	AUTO(char) char *text = NULL;
+	AUTO(json_t) json_t *evidence = NULL;
+
+	if (key_evidence_get(db, id, &text, e) < 0)
+		return -1;
+	if (!text || json_read(text, strlen(text), &evidence, e) < 0)
+		return text ? -1 : 0;
+	for (size_t i = 0; i < COUNT(words); i++)
+		json_object_set(key, words[i], json_object_get(evidence, words[i]));
+	return 0;
+}
+
 static int
 add_key(void *ctx, const struct version_row *v, struct err *e)
 {
@@ -32,13 +50,13 @@ add_key(void *ctx, const struct version_row *v, struct err *e)
 	if (!view->detail[0])
 		snprintf(view->detail, sizeof view->detail, "%s key in token '%s'", v->key_type,
 			key.token);
-	json_array_append_new(view->keys,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:o}", "uri", key.uri,
-			"type", v->key_type, "state", key.state, "serial", v->serial, "issuer",
-			v->issuer, "not_before", json_when(v->not_before), "not_after",
-			json_when(v->not_after), "fingerprint_sha256", v->fingerprint, "anchored",
-			v->anchored, "created_at", json_when(key.created_at)));
-	return 0;
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:o}", "uri",
+		key.uri, "type", v->key_type, "state", key.state, "serial", v->serial, "issuer",
+		v->issuer, "not_before", json_when(v->not_before), "not_after",
+		json_when(v->not_after), "fingerprint_sha256", v->fingerprint, "anchored",
+		v->anchored, "created_at", json_when(key.created_at));
+	json_array_append_new(view->keys, json);
+	return add_evidence(view->db, key.id, json, e);
 }
 
 static int

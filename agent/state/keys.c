@@ -150,6 +150,26 @@ key_get(struct db *db, const char *id, struct key_row *ret, struct err *e)
 	return one.found ? 0 : err_set(e, ERR_FAILED, "the database knows no key '%s'", id);
 }
 
+static int
+evidence_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	(void)e;
+	*(char **)ctx = db_text_copy(row, 0);
+	return 0;
+}
+
+int
+key_evidence_get(struct db *db, const char *id, char **ret, struct err *e)
+{
+	char *evidence = NULL;
+
+	if (db_query(db, e, evidence_row, &evidence, "SELECT evidence FROM key WHERE id = ?1", "t",
+		    id) < 0)
+		return -1;
+	*ret = evidence;
+	return 0;
+}
+
 int
 key_find_spare(struct db *db, const char *owner, const char *token, const char *type,
 	struct key_row *ret, bool *ret_found, struct err *e)

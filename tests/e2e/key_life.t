@@ -17,6 +17,8 @@ objects_of() { "$BIN/tools/token-ids" "$SOFTHSM_MODULE" web "$LAB/web.pin" "" "$
 ks_is 0 "the first certificate" issue payments
 first=$(live_key payments)
 is "$(state_of "$first")" active "its key is active"
+is "$("$KEYSTAY" --config "$CONFIG" status --json | jq -c '.certificates[0].keys[0] | [.sensitive, .never_extractable, .local, .token_class]')" \
+	'[true,true,true,"software"]' "status says what the token said of it"
 ks_is 3 "a live key is not destroyed" keys destroy payments --yes
 like "$OUT" "is the live key of certificate 'payments'" "and it is said why"
 ks_is 2 "a live key is not disabled without a yes" keys disable payments

@@ -67,6 +67,9 @@ int key_uses(struct db *db, const char *id, struct key_uses *ret, struct err *e)
 /* By id; ERR_FAILED when there is none. */
 int key_get(struct db *db, const char *id, struct key_row *ret, struct err *e) MUST_USE;
 
+/* What was read back when it was made (JSON), NULL before; the caller frees. */
+int key_evidence_get(struct db *db, const char *id, char **ret, struct err *e) MUST_USE;
+
 /*
  * The newest reserved or staged key that certificate `owner` could take, of this type in this
  * token; *ret_found says whether there is one.
