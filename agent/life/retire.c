@@ -83,6 +83,20 @@ take_turn(struct life *l, struct turn *turn, struct err *e)
 	return -1;
 }
 
+/* The token is known to go on signing with keys that are switched off: that is no news. */
+static bool
+no_news(const struct life *l, const struct key_row *k)
+{
+	const struct token_conf *t = config_token(l->config, k->token);
+	enum key_type type;
+
+	if (!t || !key_type_of(k->type, &type))
+		return false;
+	const struct family_probe *f =
+		&l->token[t - l->config->token].known.family[key_type_family(type)];
+	return f->tried && f->off != SWITCH_WORKS;
+}
+
 /* One look at all keys; *ret_done = 0 when nothing more is to be done. */
 static int
 one_pass(struct life *l, size_t *ret_done, struct err *e)
@@ -101,7 +115,8 @@ one_pass(struct life *l, size_t *ret_done, struct err *e)
 		/* Its time goes on, though the module goes on signing with it. */
 		if (!was_disabled && text_same(all.item[i].key.state, KEY_DISABLED)) {
 			++*ret_done;
-			life_warn(l, &why);
+			if (!no_news(l, &all.item[i].key))
+				life_warn(l, &why);
 			continue;
 		}
 		err_in(&why, "the old key '%s' stays for now", all.item[i].key.label);
