@@ -255,6 +255,11 @@ lab_kind_own_namespaces() {
 		lab_kind_bail "opencryptoki: mounts made here would be seen outside"
 }
 
+# Debian 12's pkcsslotd has it in /run, Debian 13's (a user of its own) in a folder there.
+lab_kind_slotd_socket() {
+	[ -S /run/pkcsslotd.socket ] || [ -S /run/opencryptoki/pkcsslotd.socket ]
+}
+
 lab_kind_opencryptoki() {
 	local folder
 	lab_kind_own_namespaces
@@ -276,6 +281,6 @@ lab_kind_opencryptoki() {
 		mount --bind "$LAB/group" /etc/group || return 1
 	pkcsslotd -f >"$LAB/log/pkcsslotd" 2>&1 &
 	LAB_PIDS+=($!)
-	lab_kind_wait test -S /run/pkcsslotd.socket || return 1
+	lab_kind_wait lab_kind_slotd_socket || return 1
 	KIND_SO_PIN=87654321 KIND_KEY_TYPE=rsa-2048 KIND_GROUP=pkcs11 # www-data is in it, see above
 }

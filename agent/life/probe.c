@@ -151,9 +151,9 @@ choose_name(const struct probe *p, enum key_type type, struct key_name *ret, str
  * was destroyed, so there it is removed after a new start. */
 static int
 try_type(const struct probe *p, struct token **t, const struct key_name *name, enum key_type type,
-	struct capabilities *c, struct err *e)
+	bool again, struct capabilities *c, struct err *e)
 {
-	if (token_probe_type(*t, name, type, c, e) < 0)
+	if (token_probe_type(*t, name, type, again, c, e) < 0)
 		return -1;
 	if (c->class == CLASS_TPM && open_anew(p, t, e) < 0)
 		return -1;
@@ -171,7 +171,7 @@ probe_type(const struct probe *p, struct token **t, enum key_type type, struct c
 	for (int round = 0; round < 2; round++) {
 		if (choose_name(p, type, &name, e) < 0)
 			return -1;
-		if (try_type(p, t, &name, type, c, &why) == 0)
+		if (try_type(p, t, &name, type, round > 0, c, &why) == 0)
 			return 0;
 		log_debug("token '%s': probe: %s", p->conf->name, why.text);
 		if (why.kind != ERR_LOST) {

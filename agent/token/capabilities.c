@@ -79,20 +79,23 @@ claim_types(struct token *t, struct capabilities *c)
 	}
 }
 
-/* One signature by the road, verified with the public key outside the token. */
-static enum said
-road_signs(
-	struct token *t, const struct key_name *name, const struct key_facts *f, EVP_PKEY *public)
+/*
+ * One signature by the road, verified with the public key outside the token. libp11 takes a new key
+ * for the destroyed one whose handle it got, and does not find it then, until it is started anew.
+ */
+static int
+road_signs(struct token *t, const struct key_name *name, const struct key_facts *f,
+	EVP_PKEY *public, bool again, enum said *ret, struct err *e)
 {
 	static const unsigned char text[] = "keystay asks whether this road signs truly";
 	AUTO(EVP_PKEY) EVP_PKEY *key = NULL;
 	unsigned char signature[1024];
 	size_t len = sizeof signature;
-	struct err why;
 
-	if (key_load(t, name, f->public_hash, &key, &why) < 0) {
-		log_debug("token '%s': %s", t->conf->name, why.text);
-		return SAID_NO;
+	if (key_load(t, name, f->public_hash, &key, e) < 0) {
+		log_debug("token '%s': %s", t->conf->name, e->text);
+		*ret = SAID_NO;
+		return e->kind == ERR_LOST && !again ? -1 : 0;
 	}
 	OSSL_LIB_CTX *context = t->module->road->context(t);
 	EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
@@ -104,7 +107,8 @@ road_signs(
 	EVP_MD_CTX_free(sign);
 	EVP_MD_CTX_free(verify);
 	ERR_clear_error();
-	return ok ? SAID_YES : SAID_NO;
+	*ret = ok ? SAID_YES : SAID_NO;
+	return 0;
 }
 
 /* What a set attribute is worth: the private value is asked for and wrapped once more. */
@@ -147,7 +151,7 @@ try_to_copy(struct token *t, CK_OBJECT_HANDLE key)
 }
 
 int
-token_probe_type(struct token *t, const struct key_name *name, enum key_type type,
+token_probe_type(struct token *t, const struct key_name *name, enum key_type type, bool again,
 	struct capabilities *c, struct err *e)
 {
 	struct family_probe *f = &c->family[key_type_family(type)];
@@ -179,9 +183,10 @@ token_probe_type(struct token *t, const struct key_name *name, enum key_type typ
 		return err_set(e, ERR_TOKEN, "token '%s': a key that was made is not there",
 			t->conf->name);
 	if (!f->tried) {
+		if (road_signs(t, name, &facts, public, again, &f->road_signs, e) < 0)
+			return -1;
 		f->tried = true;
 		f->facts = facts;
-		f->road_signs = road_signs(t, name, &facts, public);
 		if (objects_find(t, name, &o, e) < 0)
 			return -1;
 		f->value_with_private = public_key_read(t, o.private_key, &own, &why) == 0;

@@ -179,15 +179,16 @@ suite_switch() {
 	for type in $TYPES; do
 		family=${type%%-*}
 		off=$(printf '%s' "$CAPABILITIES" | jq -r --arg f "$family" '.[$f].switch_off')
+		# Every worker has used it by now: none is asked for the first time afterwards.
+		for _ in 1 2 3 4 5 6; do handshake "$type.example"; done
 		ks keys disable "$type" --yes
 		if [ "$off" = works ]; then
 			is "$STATUS" 0 "$KIND, $ROAD, $type: switched off"
 			handshake_ends "$type.example"
 			case $KIND/$type/$? in
-			# 3.8.1: workers do not notice the change of so large an object.
-			opencryptoki/rsa-4096/2)
+			opencryptoki/*/2)
 				tap 0 "$KIND, $ROAD, $type: handshakes fail when the server was reloaded"
-				row "$type" disabled "only when the server is reloaded: its workers do not notice"
+				row "$type" disabled "only when the server is reloaded: workers that used the key do not notice"
 				;;
 			*/0) seen 0 "$type" disabled "the next handshake fails" ;;
 			*) seen 1 "$type" disabled "the next handshake fails" ;;

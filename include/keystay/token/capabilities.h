@@ -83,10 +83,11 @@ typedef int (*witness_fn)(void *ctx, const struct key_name *name, bool make, str
  * token_probe_type made is the caller's to remove (key_discard). Between them the token may be
  * closed and opened again.
  * What a token cannot do is the answer, not a failure: these fail (ERR_LOST, ERR_TOKEN) only where
- * the token cannot be asked.
+ * the token cannot be asked. `again` says that a new start of the module was tried since the last
+ * failure: a road that does not find the key even then does not sign.
  */
 int token_probe_begin(struct token *t, struct capabilities *ret, struct err *e) MUST_USE;
-int token_probe_type(struct token *t, const struct key_name *name, enum key_type type,
+int token_probe_type(struct token *t, const struct key_name *name, enum key_type type, bool again,
 	struct capabilities *c, struct err *e) MUST_USE;
 int token_probe_sight(struct token *t, const struct key_name *name, witness_fn witness, void *ctx,
 	struct capabilities *c, struct err *e) MUST_USE;
