@@ -188,7 +188,7 @@ suite_switch() {
 			case $KIND/$type/$? in
 			opencryptoki/*/2)
 				tap 0 "$KIND, $ROAD, $type: handshakes fail when the server was reloaded"
-				row "$type" disabled "only when the server is reloaded: workers that used the key do not notice"
+				row "$type" disabled "only when the server is reloaded: workers do not notice it of the key made last"
 				;;
 			*/0) seen 0 "$type" disabled "the next handshake fails" ;;
 			*) seen 1 "$type" disabled "the next handshake fails" ;;
