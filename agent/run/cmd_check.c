@@ -26,7 +26,7 @@ found_fault(struct run *r, struct worst *w, const char *where, const struct err 
 
 /*
  * What a token can do, where that is not known yet: a key of each family is made and destroyed, in
- * the agent's own way and under its lock. Before there is any state, nothing is kept of it.
+ * the agent's own way and under its lock. Where this user may not make a state, nothing is kept.
  */
 static int
 get_to_know(struct run *r, struct db *db, const struct token_conf *conf, struct token **t,
@@ -180,8 +180,7 @@ main_check(struct run *r, int argc, char **argv)
 			return run_usage(r, &command_check, "what is '%s'?", argv[i]);
 		online = true;
 	}
-	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
-		life_open_state(r->config, &db, &e) < 0)
+	if (run_need_state(r, "check", &db, &e) < 0)
 		return run_fail(r, &e);
 	run_finding(r, "ok", "configuration", "",
 		"%zu tokens, %zu authorities, %zu certificates in '%s'", r->config->tokens,

@@ -96,7 +96,7 @@ change_pin(struct run *r, const struct token_conf *t, const char *source, struct
 	AUTO(secret) struct secret *new_pin = NULL;
 	AUTO(db) struct db *db = NULL;
 
-	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0 ||
+	if (run_need_state(r, "token pin", &db, e) < 0 ||
 		pin_get(source, "new PIN", &new_pin, e) < 0 ||
 		token_change_pin_once(db, r->services, t, new_pin, e) < 0)
 		return -1;

@@ -70,6 +70,21 @@ run_open_life(struct run *r, const char *command, struct life **ret, struct err 
 }
 
 int
+run_need_state(struct run *r, const char *command, struct db **ret, struct err *e)
+{
+	struct life *l;
+	struct err ignored;
+
+	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0 ||
+		life_open_state(r->config, ret, e) < 0)
+		return -1;
+	if (*ret || run_open_life(r, command, &l, &ignored) < 0)
+		return 0;
+	life_close(l);
+	return life_open_state(r->config, ret, e);
+}
+
+int
 run_confirm(struct run *r, struct err *e, const char *fmt, ...)
 {
 	char question[512], answer[16] = "";

@@ -9,6 +9,12 @@
 int run_open_life(struct run *r, const char *command, struct life **ret, struct err *e) MUST_USE;
 
 /*
+ * The database for a command that tries PINs: made where there is none yet, since a PIN that was
+ * refused must be remembered. NULL where this user may not make it. The caller closes *ret.
+ */
+int run_need_state(struct run *r, const char *command, struct db **ret, struct err *e) MUST_USE;
+
+/*
  * Asks a person "QUESTION [y/N]" unless --yes was given; ERR_USAGE for a no, and where there is no
  * terminal to ask on.
  */
