@@ -191,9 +191,12 @@ lab_kind_bus() {
 }
 
 lab_kind_abrmd() {
-	lab_kind_bus || return 1
+	lab_kind_bus && lab_kind_abrmd_start
+}
+
+lab_kind_abrmd_start() {
 	tpm2-abrmd --session --allow-root --tcti="swtpm:host=127.0.0.1,port=$TPM_PORT" \
-		>"$LAB/log/abrmd" 2>&1 &
+		>>"$LAB/log/abrmd" 2>&1 &
 	LAB_PIDS+=($!)
 	lab_kind_wait dbus-send --session --print-reply --dest=com.intel.tss2.Tabrmd \
 		/com/intel/tss2/Tabrmd/Tcti org.freedesktop.DBus.Peer.Ping
