@@ -42,9 +42,11 @@ capabilities_load(
 		return -1;
 	if (!answer)
 		return 0;
-	if (json_read(answer, strlen(answer), &json, e) < 0 || capabilities_read(json, ret, e) < 0)
-		return -1;
-	*ret_known = true;
+	/* What is damaged is found out anew: it must not keep the token from being used. */
+	*ret_known = json_read(answer, strlen(answer), &json, e) == 0 &&
+		     capabilities_read(json, ret, e) == 0;
+	if (!*ret_known)
+		log_debug("token '%s': %s", token_conf_of(t)->name, e->text);
 	return 0;
 }
 

@@ -15,7 +15,9 @@ struct module {
 	void *road_state;            /* the road's own, shared by the tokens of the module */
 	size_t tokens;               /* that are open */
 	bool stopped;                /* finalised, and not yet up again */
-	bool tpm2;                   /* tpm2-pkcs11, which has ways of its own (docs/TOKENS.md) */
+	struct module_identity identity; /* once asked for: the file that was loaded */
+	bool identified;
+	bool tpm2; /* tpm2-pkcs11, which has ways of its own (docs/TOKENS.md) */
 	unsigned refused[KEY_FAMILIES]; /* template extras known to be refused ... */
 	bool refused_known[KEY_FAMILIES];
 	int first_trial; /* ... and how many are not even tried */

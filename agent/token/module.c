@@ -201,6 +201,11 @@ module_identify(struct module *m, struct module_identity *ret, struct err *e)
 	struct module_identity id = {.path = ""};
 	CK_INFO info = {0};
 
+	/* Vendors' libraries are large, and this is asked whenever a token is opened. */
+	if (m->identified) {
+		*ret = m->identity;
+		return 0;
+	}
 	text_copy(id.path, sizeof id.path, m->path);
 	if (hash_file(m->path, id.library_sha256, e) < 0)
 		return -1;
@@ -211,6 +216,8 @@ module_identify(struct module *m, struct module_identity *ret, struct err *e)
 	module_text(id.description, info.libraryDescription, sizeof info.libraryDescription);
 	module_version(id.version, sizeof id.version, &info.libraryVersion);
 	module_version(id.cryptoki, sizeof id.cryptoki, &info.cryptokiVersion);
+	m->identity = id;
+	m->identified = true;
 	*ret = id;
 	return 0;
 }
