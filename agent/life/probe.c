@@ -210,8 +210,12 @@ probe_token(const struct probe *p, struct token **t, struct capabilities *ret, s
 	bool again = p->config_path && pin_source_is_file(p->conf->pin);
 	if (clean_up(p, *t, e) < 0 || token_probe_begin(*t, ret, e) < 0 ||
 		probe_types(p, t, ret, e) < 0 || choose_name(p, KEY_EC_P256, &name, e) < 0 ||
-		token_probe_sight(*t, &name, again ? call_witness : NULL, (void *)p, ret, e) < 0 ||
-		clean_up(p, *t, e) < 0)
+		token_probe_sight(*t, &name, again ? call_witness : NULL, (void *)p, ret, e) < 0)
+		return -1;
+	/* What the witness may have left is seen by such a module after a new start only. */
+	if (ret->sees_others == SAID_NO && open_anew(p, t, e) < 0)
+		return -1;
+	if (clean_up(p, *t, e) < 0)
 		return -1;
 	return p->db ? store(p, *t, ret, e) : 0;
 }

@@ -128,6 +128,9 @@ like "$next" "^[0-9a-f]{32}$" "a key is ready"
 ks_is 0 "its rotation" renew ready --force --key new
 is "$(live_key ready)" "$next" "takes it"
 is "$("$KEYSTAY" --config "$CONFIG" keys list --json | jq -r '[.keys[] | select(.owner == "ready" and .state == "staged")] | length')" 1 "and the next is ready"
+"$BIN/tools/db-run" "$DB" "UPDATE capability SET answer = '{'"
+ks_is 0 "what is stored of a token is damaged: it is found out anew" renew ready --force
+like "$("$BIN/tools/db-run" "$DB" "SELECT answer FROM capability")" '"library_sha256"' "and stored"
 ks_is 0 "keys prove, for a person" keys prove ready
 is "$(printf '%s\n' "$OUT" | wc -l)" 4 "in four lines"
 like "$OUT" "stays in its token" "that say it stays"
