@@ -1,6 +1,6 @@
 # keystay: one Makefile, not recursive.
 #
-#   make            build/keystay (release, hardened)
+#   make            build/keystay and build/keystay-guard.so (release, hardened)
 #   make demo       the main job, start to end, in a scratch folder      (runs `make deps`)
 #   make test       every test, unit and end to end                      (runs `make deps`)
 #   make check      floors, headers, layout, linters, unit tests, fuzz seeds
@@ -60,11 +60,11 @@ LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] t
 	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing tokens-table clean install
 # The program people run is always the release one.
 ifeq ($(MODE),release)
-all: build/keystay
-build/keystay: $(OUT)/keystay
-	$(Q)ln -sf release/keystay $@
+all: build/keystay build/keystay-guard.so
+build/%: $(OUT)/%
+	$(Q)ln -sf release/$* $@
 else
-all: $(OUT)/keystay
+all: $(OUT)/keystay $(OUT)/keystay-guard.so
 endif
 
 $(OUT)/keystay: $(OUT)/agent/run/main.o $(SANITIZED) $(LIBRARY)
@@ -86,6 +86,19 @@ $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+# What servers load: libc and nothing else, one symbol to the outside, never unloaded (it has
+# handlers of forks), never sanitised (the server is not). Unit tests and the fuzz target have the
+# same files from the library.
+GUARD = calls ledger resolve say settings start table uses vendor
+$(OUT)/guard/%.o: agent/guard/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< (guard)"
+	$(Q)gcc $(BASE) -O2 $(filter-out -fPIE,$(HARDEN)) -fPIC -fvisibility=hidden $(WARN) \
+		$(shell pkg-config --cflags p11-kit-1) -c -o $@ $<
+$(OUT)/keystay-guard.so: $(GUARD:%=$(OUT)/guard/%.o)
+	@echo "  LINK  $@"
+	$(Q)gcc -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete,-z,defs -o $@ $^
 
 # Unit tests: one program per tests/unit/test_*.c, with what tests/unit/support holds.
 SUPPORT = $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/unit/support/*.c))
@@ -119,7 +132,7 @@ fuzz:
 	$(Q)scripts/deps fuzz
 	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
 
--include $(wildcard $(OUT)/agent/*/*.d $(OUT)/doubles/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
+-include $(wildcard $(OUT)/agent/*/*.d $(OUT)/guard/*.d $(OUT)/doubles/*.d $(OUT)/tests/*/*.d $(OUT)/tests/*/*/*.d)
 
 # What end-to-end tests and the demo use beside the program.
 TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(wildcard tests/tools/*.c))
@@ -224,6 +237,7 @@ proof-signing: deps
 
 install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
+	install -D -m 755 build/keystay-guard.so $(DESTDIR)$(PREFIX)/lib/keystay/keystay-guard.so
 	install -D -m 644 docs/keystay.8 $(DESTDIR)$(PREFIX)/share/man/man8/keystay.8
 	install -D -m 644 docs/keystay.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/keystay.yaml.5
 

@@ -1,7 +1,11 @@
 #include "keystay/run/run.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "installed.h"
+#include "keystay/token/front.h"
 
 static const enum exit_status statuses[ERR_KINDS] = {
 	[ERR_NONE] = EXIT_DONE,
@@ -59,7 +63,14 @@ run_usage(struct run *r, const struct command *c, const char *fmt, ...)
 int
 run_need_config(struct run *r, struct err *e)
 {
-	return r->config ? 0 : config_read(r->config_path, &r->config, e);
+	char guard[PATH_MAX];
+
+	if (r->config)
+		return 0;
+	if (config_read(r->config_path, &r->config, e) < 0)
+		return -1;
+	installed_guard(guard, sizeof guard);
+	return front_set(guard, r->config->state, e);
 }
 
 void

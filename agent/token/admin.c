@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "keystay/base/text.h"
+#include "keystay/token/front.h"
 
 struct p11 {
 	PKCS11_CTX *ctx;
@@ -40,15 +41,19 @@ p11_close(struct p11 *p)
 static int
 p11_open(struct p11 *p, const char *module, const char *init_args, struct err *e)
 {
+	struct front front;
 	char what[512];
 
-	*p = (struct p11){.ctx = PKCS11_CTX_new()};
+	*p = (struct p11){.ctx = NULL};
+	if (front_of(module, init_args, &front, e) < 0)
+		return -1;
+	p->ctx = PKCS11_CTX_new();
 	if (!p->ctx)
 		return err_set(e, ERR_FAILED, "no memory for libp11");
-	if (init_args && *init_args)
-		PKCS11_CTX_init_args(p->ctx, init_args);
+	if (front.init_args[0])
+		PKCS11_CTX_init_args(p->ctx, front.init_args);
 	snprintf(what, sizeof what, "cannot load the PKCS#11 module '%s'", module);
-	if (access(module, R_OK) < 0 || PKCS11_CTX_load(p->ctx, module) != 0) {
+	if (access(module, R_OK) < 0 || PKCS11_CTX_load(p->ctx, front.library) != 0) {
 		p11_fail(e, what);
 		p11_close(p);
 		return err_hint(e, "install the vendor's module, or mend 'module:' of the token");

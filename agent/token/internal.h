@@ -2,14 +2,16 @@
 #ifndef KEYSTAY_TOKEN_INTERNAL_H
 #define KEYSTAY_TOKEN_INTERNAL_H
 
+#include "keystay/token/front.h"
 #include "keystay/token/module.h"
 #include "keystay/token/road.h"
 #include "keystay/token/template.h"
 #include "keystay/token/token.h"
 
 struct module {
-	char *path;
-	char *init_args;
+	char *path;         /* the vendor's */
+	char *init_args;    /* and its own */
+	struct front front; /* what is loaded for it */
 	CK_FUNCTION_LIST *f;
 	const struct road_ops *road; /* decided by the first token that is opened; NULL before */
 	void *road_state;            /* the road's own, shared by the tokens of the module */

@@ -28,12 +28,6 @@ module_path(const struct module *m)
 	return m->path;
 }
 
-const char *
-module_init_args(const struct module *m)
-{
-	return m->init_args;
-}
-
 static int
 get_functions(const char *path, CK_FUNCTION_LIST **ret, struct err *e)
 {
@@ -62,11 +56,11 @@ get_functions(const char *path, CK_FUNCTION_LIST **ret, struct err *e)
 }
 
 static int
-start(CK_FUNCTION_LIST *f, const char *path, const char *init_args, struct err *e)
+start(CK_FUNCTION_LIST *f, const char *path, const struct front *front, struct err *e)
 {
 	CK_C_INITIALIZE_ARGS args = {
 		.flags = CKF_OS_LOCKING_OK,
-		.pReserved = init_args[0] ? (void *)init_args : NULL,
+		.pReserved = front->init_args[0] ? (void *)front->init_args : NULL,
 	};
 	CK_RV rv = f->C_Initialize(&args);
 
@@ -106,19 +100,24 @@ module_load(const char *path, const char *init_args, struct module **ret, struct
 					"two tokens give the module '%s' different init_args",
 					path);
 			/* A restart that failed left it stopped. */
-			if (m->stopped && start(m->f, path, init_args, e) < 0)
+			if (m->stopped && start(m->f, path, &m->front, e) < 0)
 				return -1;
 			m->stopped = false;
 			*ret = m;
 			return 0;
 		}
+	struct front front;
 	CK_FUNCTION_LIST *f = NULL;
-	if (get_functions(path, &f, e) < 0 || start(f, path, init_args, e) < 0)
+	/* The vendor's first, though the guard will load it: here it can be said what is wrong. */
+	if (get_functions(path, &f, e) < 0 || front_of(path, init_args, &front, e) < 0 ||
+		(!text_same(front.library, path) && get_functions(front.library, &f, e) < 0) ||
+		start(f, path, &front, e) < 0)
 		return -1;
 	struct module *m = calloc(1, sizeof *m);
 	if (!m || !(m->path = strdup(path)) || !(m->init_args = strdup(init_args)))
 		return err_set(e, ERR_FAILED, "no memory for a PKCS#11 module");
 	m->f = f;
+	m->front = front;
 	note_ways(m);
 	m->next = loaded;
 	loaded = m;
@@ -138,7 +137,7 @@ module_restart(struct module *m, struct err *e)
 	CK_RV rv = m->f->C_Finalize(NULL);
 	log_debug("module '%s' is started anew (C_Finalize: %s)", m->path, rv_word(rv));
 	m->stopped = true;
-	if (start(m->f, m->path, m->init_args, e) < 0)
+	if (start(m->f, m->path, &m->front, e) < 0)
 		return -1;
 	m->stopped = false;
 	return 0;

@@ -60,9 +60,9 @@ load(struct token *t, struct err *e)
 		return err_set(e, ERR_FAILED, "no memory for libp11");
 	}
 	m->road_state = p;
-	if (m->init_args[0])
-		PKCS11_CTX_init_args(p->context, m->init_args);
-	p->loaded = PKCS11_CTX_load(p->context, m->path) == 0;
+	if (m->front.init_args[0])
+		PKCS11_CTX_init_args(p->context, m->front.init_args);
+	p->loaded = PKCS11_CTX_load(p->context, m->front.library) == 0;
 	if (p->loaded && PKCS11_enumerate_slots(p->context, &p->slots, &p->count) == 0 &&
 		(p->entered = calloc(p->count + 1, sizeof *p->entered)))
 		return 0;

@@ -55,18 +55,18 @@ refuse_prompt(UI *ui, UI_STRING *string)
 static int
 configure(struct provider *r, const struct module *m, struct err *e)
 {
-	char text[4096];
-	const char *args = module_init_args(m);
+	char text[16384];
+	const char *args = m->front.init_args;
 	long line = 0;
 	int rc = -1;
 
-	if (!fits_configuration(module_path(m)) || !fits_configuration(args)) {
+	if (!fits_configuration(m->front.library) || !fits_configuration(args)) {
 		err_set(e, ERR_CONFIG,
 			"the module '%s' or its init_args hold one of # $ \" ' \\ ` ;",
 			module_path(m));
 		return err_hint(e, "make a symbolic link with a plain name to the module");
 	}
-	if (snprintf(text, sizeof text, settings, module_path(m),
+	if (snprintf(text, sizeof text, settings, m->front.library,
 		    args[0] ? "pkcs11-module-init-args = " : "", args,
 		    args[0] ? "\n" : "") >= (int)sizeof text)
 		return err_set(e, ERR_CONFIG, "the path of the module '%.200s...' is too long",

@@ -38,7 +38,6 @@ CK_FUNCTION_LIST *module_functions(const struct module *m);
 
 /* Its path as configured; borrowed. */
 const char *module_path(const struct module *m);
-const char *module_init_args(const struct module *m);
 
 /* What a module is: the file, and what C_GetInfo says. */
 struct module_identity {
