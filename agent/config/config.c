@@ -228,6 +228,11 @@ check_references(struct config *c, struct err *e)
 			return mark_fail(&a->at, e,
 				"authority '%s': there is no token '%s' under 'tokens:'", a->name,
 				a->account_key.token);
+		if (a->policy && !policy_find(c->policies, a->policy)) {
+			mark_fail(&a->at, e, "authority '%s': there is no policy '%s'", a->name,
+				a->policy);
+			return err_hint(e, "'keystay policy list' shows the policies");
+		}
 	}
 	for (size_t i = 0; i < c->certificates; i++)
 		if (check_certificate(c, &c->certificate[i], e) < 0)

@@ -64,6 +64,7 @@ static const struct yaml_key keys[] = {
 	{"issuer", yaml_text, offsetof(struct authority_conf, issuer), 0},
 	{"profile", yaml_text, offsetof(struct authority_conf, profile), 0},
 	{"account_key", read_account_key, 0, YAML_REQUIRED},
+	{"policy", yaml_text, offsetof(struct authority_conf, policy), 0},
 };
 
 int
@@ -99,4 +100,5 @@ authority_conf_clear(struct authority_conf *a)
 	free(a->issuer);
 	free(a->profile);
 	free(a->account_key.token);
+	free(a->policy);
 }

@@ -221,6 +221,39 @@ ledger_slot_at(const struct ledger *l, size_t index)
 				      index % LEDGER_SLOTS * LEDGER_SLOT_SIZE);
 }
 
+size_t
+ledger_index(const struct ledger *l, const struct ledger_slot *s)
+{
+	for (unsigned i = 0; i < l->parts; i++) {
+		const unsigned char *first = l->part[i].map + LEDGER_HEADER;
+		ptrdiff_t at = (const unsigned char *)s - first;
+		if (at >= 0 && (size_t)at < LEDGER_PART_SIZE - LEDGER_HEADER)
+			return (size_t)i * LEDGER_SLOTS + (size_t)at / LEDGER_SLOT_SIZE;
+	}
+	return 0;
+}
+
+static size_t
+cut(uint32_t said, size_t room)
+{
+	return said > room ? room : said;
+}
+
+void
+ledger_key_of(const struct ledger_slot *s, struct ledger_key *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->rsa = s->rsa != 0;
+	ret->raw_bytes = cut(s->raw_bytes, sizeof ret->raw);
+	ret->params_bytes = cut(s->params_bytes, sizeof ret->params);
+	ret->id_bytes = cut(s->id_bytes, sizeof ret->id);
+	memcpy(ret->raw, s->raw, ret->raw_bytes);
+	memcpy(ret->params, s->params, ret->params_bytes);
+	memcpy(ret->id, s->id, ret->id_bytes);
+	memcpy(ret->label, s->label, sizeof ret->label - 1);
+	memcpy(ret->serial, s->serial, sizeof ret->serial - 1);
+}
+
 struct ledger_slot *
 ledger_find(const struct ledger *l, const unsigned char *raw, size_t bytes)
 {

@@ -5,6 +5,8 @@
 #include "keystay/state/accounts.h"
 #include "keystay/state/compromised.h"
 #include "internal.h"
+#include "ledger.h"
+#include "limits.h"
 
 /* A new key for the account; the authority's account of the old one is left behind. */
 static int
@@ -74,6 +76,9 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 		return -1;
 	if (life_key_load(l, &key, &o->key, &t, e) < 0)
 		return err_in(e, "authority '%s': account key", a->name);
+	text_copy(key.state, sizeof key.state, KEY_ACTIVE);
+	ledger_follow(l, &key);
+	o->account_key = key;
 	const struct ca_needs needs = {
 		.services = l->services,
 		.account_key = o->key,
@@ -81,6 +86,28 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 		.account_url = account.url,
 	};
 	return a->ops->open(a, &needs, &o->session, e);
+}
+
+/*
+ * The guard lets every call of the agent pass, so the agent keeps to its own key's limit itself:
+ * before each step that goes to the authority.
+ */
+static int
+keep_limit(struct life *l, const struct authority_conf *a, const struct open_ca *o, struct err *e)
+{
+	const struct key_row *k = &o->account_key;
+	int64_t hard = limits_hard(limits_policy(l->config, k), k);
+	int64_t made = hard ? ledger_signatures(l, k->public_hash) : 0;
+
+	if (hard == 0 || made < hard)
+		return 0;
+	err_set(e, ERR_POLICY,
+		"authority '%s': the account key '%s' made %lld signatures, and its limit is %lld",
+		a->name, k->label, (long long)made, (long long)hard);
+	return err_hint(e,
+		"'keystay keys compromise %.12s' has the agent make another account; or raise "
+		"'max_signatures' in the policy '%s'",
+		k->id, a->policy);
 }
 
 int
@@ -100,6 +127,8 @@ life_authority(struct life *l, const char *name, struct open_ca **ret, struct er
 		*e = o->err;
 		return -1;
 	}
+	if (keep_limit(l, a, o, e) < 0)
+		return -1;
 	*ret = o;
 	return 0;
 }

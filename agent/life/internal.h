@@ -59,6 +59,7 @@ struct open_token {
 struct open_ca {
 	void *session;
 	EVP_PKEY *key, *public;
+	struct key_row account_key;
 	bool failed;
 	struct err err;
 	when_t down_until; /* no request before this moment */
@@ -71,6 +72,8 @@ struct done_reload {
 	struct done_reload *next;
 };
 
+struct book;
+
 struct life {
 	struct life_conf conf;
 	const struct config *config;
@@ -78,6 +81,7 @@ struct life {
 	struct lock *lock;
 	char lock_path[512];
 	struct db *db;
+	struct book *book;             /* the use ledger; NULL where it cannot be had */
 	struct open_token *token;      /* as many as configured */
 	struct open_token *last_token; /* the one that was asked for last */
 	size_t destroyed;              /* keys, since the modules were started */

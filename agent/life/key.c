@@ -9,6 +9,7 @@
 #include "keystay/token/evidence.h"
 #include "keystay/token/key.h"
 #include "internal.h"
+#include "ledger.h"
 
 int
 key_choose(struct db *db, const struct services *s, const char *purpose, const char *owner,
@@ -138,6 +139,10 @@ life_key_ensure(struct life *l, struct key_row *row, EVP_PKEY **ret_public, stru
 
 	if (life_token(l, row->token, &t, e) < 0 || key_find(t, &name, &facts, &public, e) < 0)
 		return -1;
+	/* Before anything is signed with it. */
+	if (facts.presence == KEY_WHOLE && (text_same(row->state, KEY_RESERVED) ||
+						   text_same(facts.public_hash, row->public_hash)))
+		ledger_register(l, row, facts.public_hash, public);
 	if (text_same(row->state, KEY_RESERVED)) {
 		/*
 		 * Found from before a crash: the token may have got no further than the names of
@@ -152,6 +157,7 @@ life_key_ensure(struct life *l, struct key_row *row, EVP_PKEY **ret_public, stru
 			public = NULL;
 			if (make_key(t, row, &facts, &public, e) < 0)
 				return -1;
+			ledger_register(l, row, facts.public_hash, public);
 		}
 		if (key_judge(&facts, &name, e) < 0 ||
 			refuse_compromised(l, facts.public_hash, row, e) < 0 ||

@@ -7,6 +7,7 @@
 #include "keystay/state/compromised.h"
 #include "keystay/state/inventory.h"
 #include "internal.h"
+#include "ledger.h"
 
 #define PREFIX_LEAST 6
 
@@ -92,6 +93,7 @@ life_key_disable(struct life *l, struct key_row *row, struct err *e)
 		return -1;
 	text_copy(row->state_before, sizeof row->state_before, row->state);
 	text_copy(row->state, sizeof row->state, KEY_DISABLED);
+	ledger_follow(l, row);
 	if (answer == SWITCH_WORKS)
 		return 0;
 	err_set(e, ERR_TOKEN, "token '%s': the key '%s' is %s", row->token, row->label,
@@ -123,6 +125,7 @@ life_key_enable(struct life *l, struct key_row *row, struct err *e)
 		return -1;
 	text_copy(row->state, sizeof row->state, row->state_before);
 	row->state_before[0] = '\0';
+	ledger_follow(l, row);
 	return 0;
 }
 
@@ -187,6 +190,7 @@ life_key_destroy(struct life *l, struct key_row *row, struct err *e)
 		db_commit(l->db, e) < 0)
 		return -1;
 	text_copy(row->state, sizeof row->state, KEY_DESTROYED);
+	ledger_follow(l, row);
 	l->destroyed++;
 	return 0;
 }
@@ -301,6 +305,7 @@ life_key_compromise(struct life *l, struct key_row *row, const char *reason,
 		return -1;
 	if (!text_same(row->state, KEY_DESTROYED))
 		text_copy(row->state, sizeof row->state, KEY_COMPROMISED);
+	ledger_follow(l, row);
 	for (size_t i = 0; i < ret_certificates->count; i++)
 		if (stage_all(l, config_certificate(l->config, ret_certificates->item[i]), &why) <
 			0) {

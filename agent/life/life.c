@@ -11,6 +11,8 @@
 #include "keystay/state/journal.h"
 #include "keystay/token/pin.h"
 #include "internal.h"
+#include "ledger.h"
+#include "uses.h"
 
 #define LOCK_WAIT 30
 
@@ -95,6 +97,10 @@ life_open(const struct life_conf *conf, struct life **ret, struct err *e)
 		err_set(e, ERR_FAILED, "no memory");
 	else if (make_folders(l->config, e) == 0 && life_lock(l, e) == 0)
 		rc = db_open(path, &l->db, e);
+	if (rc == 0) {
+		ledger_open(l);
+		uses_look(l);
+	}
 	umask(mask);
 	if (rc < 0) {
 		life_close(l);
@@ -149,6 +155,7 @@ life_close(struct life *l)
 		l->reloads = r->next;
 		free(r);
 	}
+	book_close(l->book);
 	db_close(l->db);
 	lock_release(l->lock);
 	free(l->token);
@@ -210,14 +217,18 @@ static const char *const key_modes[] = {
 
 /* A new attempt, at its first step. */
 static void
-begin_attempt(struct life *l, struct work *w, const struct wish *wish)
+begin_attempt(struct life *l, struct work *w, const struct wish *wish, const char *due_for)
 {
 	struct attempt *a = &w->attempt;
 
 	*a = (struct attempt){.started_at = services_now(l->services)};
 	text_copy(a->certificate, sizeof a->certificate, w->conf->name);
 	text_copy(a->step, sizeof a->step, step_word(STEP_POLICY));
-	text_copy(a->reason, sizeof a->reason, wish->reason);
+	/* What is due is due for a reason. */
+	if (wish->due && due_for[0])
+		snprintf(a->reason, sizeof a->reason, "%s: %s", wish->reason, due_for);
+	else
+		text_copy(a->reason, sizeof a->reason, wish->reason);
 	text_copy(a->key_mode, sizeof a->key_mode, key_modes[wish->key]);
 	text_copy(a->authority, sizeof a->authority, w->conf->authority.item[0]);
 }
@@ -273,7 +284,7 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 		*ret_started = false;
 	if (!*ret_started)
 		return 0;
-	begin_attempt(l, w, wish);
+	begin_attempt(l, w, wish, row.live_version ? row.renew_reason : "");
 	return attempt_save(l->db, a, e);
 }
 

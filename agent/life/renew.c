@@ -8,6 +8,7 @@
 #include "keystay/base/log.h"
 #include "keystay/life/keys.h"
 #include "internal.h"
+#include "uses.h"
 
 static const struct {
 	const char *word;
@@ -252,6 +253,8 @@ look_after_keys(struct life *l, struct err *e)
 		if (!life_recovered(l, &why) || life_stage_successors(l, r->conf, &why) < 0)
 			life_warn(l, &why);
 	}
+	/* Before keys are destroyed: did anything try to use them? */
+	uses_look(l);
 	return life_retire(l, &done, e);
 }
 

@@ -13,6 +13,7 @@
 #include "keystay/x509/chain.h"
 #include "keystay/x509/keypem.h"
 #include "internal.h"
+#include "ledger.h"
 
 /* The number of the new version, stored before anything is written under it. */
 static int
@@ -116,6 +117,20 @@ write_version(struct life *l, struct work *w, struct err *e)
 	return folder_sync(all, e);
 }
 
+/* Servers may sign with the new keys from the moment that they are to be seen. */
+static int
+serve_keys(struct life *l, const struct work *w, struct err *e)
+{
+	struct key_row key;
+
+	for (size_t i = 0; i < w->attempt.parts; i++) {
+		if (key_get(l->db, w->attempt.part[i].key_id, &key, e) < 0)
+			return -1;
+		ledger_serve(l, &key);
+	}
+	return 0;
+}
+
 int
 place_version(struct life *l, struct work *w, int64_t version, struct err *e)
 {
@@ -157,7 +172,7 @@ step_install(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
 	*ret = OUTCOME_NEXT;
 	w->attempt.deadline = 0;
-	if (reserve_version(l, w, e) < 0 || write_version(l, w, e) < 0)
+	if (reserve_version(l, w, e) < 0 || write_version(l, w, e) < 0 || serve_keys(l, w, e) < 0)
 		return -1;
 	if (place_version(l, w, w->attempt.version, e) < 0 || test_all(l, w, e) < 0)
 		return roll_back(l, w, false, e);

@@ -3,6 +3,7 @@
 
 #include "keystay/state/inventory.h"
 #include "internal.h"
+#include "ledger.h"
 
 /* The live version's key of one type. */
 struct live_key {
@@ -52,8 +53,10 @@ choose_key(struct life *l, struct work *w, const char *type, const struct certif
 			text_same(ret->token, w->conf->token) && text_same(ret->state, KEY_ACTIVE);
 		*ret_new = !fits || text_same(w->attempt.key_mode, "new") ||
 			   (text_same(w->attempt.key_mode, "auto") &&
-				   policy_wants_new_key(
-					   w->policy, ret->created_at, services_now(l->services)));
+				   (policy_wants_new_key(w->policy, ret->created_at,
+					    services_now(l->services)) ||
+					   policy_budget_spent(w->policy,
+						   ledger_signatures(l, ret->public_hash))));
 	}
 	if (!*ret_new)
 		return 0;
@@ -86,6 +89,9 @@ choose_parts(struct life *l, struct work *w, struct policy_facts *facts, struct 
 		text_copy(p->key_id, sizeof p->key_id, key.id);
 		if (!is_new && (facts->key_made_at == 0 || key.created_at < facts->key_made_at))
 			facts->key_made_at = key.created_at;
+		int64_t signatures = is_new ? 0 : ledger_signatures(l, key.public_hash);
+		if (signatures > facts->signatures)
+			facts->signatures = signatures;
 	}
 	return 0;
 }

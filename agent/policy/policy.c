@@ -11,6 +11,9 @@ static const char *const words[RULES] = {
 	[RULE_SUCCESSOR] = "successor",
 	[RULE_DRAIN] = "drain",
 	[RULE_DISABLE] = "disable",
+	[RULE_MAX_SIGNATURES] = "max_signatures",
+	[RULE_MIN_ROTATION] = "min_rotation_interval",
+	[RULE_RATE_ALARM] = "rate_alarm",
 };
 
 const char *
@@ -98,6 +101,49 @@ judge_disable(const struct policy *p, const struct policy_facts *f, struct judge
 	return true;
 }
 
+const char *
+hard_when_word(enum hard_when when)
+{
+	static const char *const when_words[] = {[HARD_SUCCESSOR_LIVE] = "successor_live",
+		[HARD_ALWAYS] = "always",
+		[HARD_NEVER] = "never"};
+	return when_words[when];
+}
+
+static bool
+judge_max_signatures(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char soft[48] = "", hard[64] = "";
+
+	if (p->soft)
+		snprintf(soft, sizeof soft, "soft %lld", (long long)p->soft);
+	if (p->hard)
+		snprintf(hard, sizeof hard, "hard %lld (%s)", (long long)p->hard,
+			hard_when_word(p->hard_when));
+	snprintf(j->value, sizeof j->value, "%s%s%s", soft, p->soft && p->hard ? ", " : "", hard);
+	if (!policy_budget_spent(p, f->signatures))
+		return true;
+	snprintf(j->text, sizeof j->text, "the key made %lld signatures", (long long)f->signatures);
+	return false;
+}
+
+static bool
+judge_min_rotation(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	char text[WHEN_TEXT];
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%s", duration_format(p->min_rotation, text));
+	return true;
+}
+
+static bool
+judge_rate_alarm(const struct policy *p, const struct policy_facts *f, struct judgement *j)
+{
+	(void)f;
+	snprintf(j->value, sizeof j->value, "%lld times", (long long)p->rate_alarm);
+	return true;
+}
+
 static bool (*const judges[RULES])(
 	const struct policy *, const struct policy_facts *, struct judgement *) = {
 	[RULE_KEY_TYPES] = judge_key_types,
@@ -107,6 +153,9 @@ static bool (*const judges[RULES])(
 	[RULE_SUCCESSOR] = judge_successor,
 	[RULE_DRAIN] = judge_drain,
 	[RULE_DISABLE] = judge_disable,
+	[RULE_MAX_SIGNATURES] = judge_max_signatures,
+	[RULE_MIN_ROTATION] = judge_min_rotation,
+	[RULE_RATE_ALARM] = judge_rate_alarm,
 };
 
 enum verdict
@@ -173,4 +222,32 @@ when_t
 policy_disable(const struct policy *p)
 {
 	return p && p->rule[RULE_DISABLE].set ? p->disable : DAY;
+}
+
+bool
+policy_budget_spent(const struct policy *p, int64_t signatures)
+{
+	if (!p || !p->rule[RULE_MAX_SIGNATURES].set)
+		return false;
+	return signatures >= (p->soft ? p->soft : p->hard);
+}
+
+int64_t
+policy_hard_limit(const struct policy *p, bool tls_server, bool successor_live)
+{
+	if (!p || !p->rule[RULE_MAX_SIGNATURES].set || p->hard_when == HARD_NEVER)
+		return 0;
+	return p->hard_when == HARD_ALWAYS || !tls_server || successor_live ? p->hard : 0;
+}
+
+when_t
+policy_min_rotation(const struct policy *p)
+{
+	return p && p->rule[RULE_MIN_ROTATION].set ? p->min_rotation : 2 * DAY;
+}
+
+int64_t
+policy_rate_alarm(const struct policy *p)
+{
+	return p && p->rule[RULE_RATE_ALARM].set ? p->rate_alarm : 10;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "capabilities.h"
+#include "counted.h"
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/life/pins.h"
@@ -141,11 +142,16 @@ check_policies(struct run *r, struct worst *w)
 	}
 }
 
-/* Can the servers live with what is live now? Only their own tests are run; nothing is reloaded. */
+/* Can the servers live with what is live now, and are their signatures counted? Only their own
+ * tests are run, and a handshake made; nothing is reloaded. */
 static void
-check_targets(struct run *r, struct worst *w)
+check_targets(struct run *r, struct db *db, struct worst *w)
 {
+	AUTO(usage) struct usage *usage = NULL;
 	struct err e;
+
+	if (db && usage_open(r->config, db, &usage, &e) < 0)
+		found_fault(r, w, "use ledger", &e);
 
 	for (size_t i = 0; i < r->config->certificates; i++) {
 		const struct certificate_conf *c = &r->config->certificate[i];
@@ -164,6 +170,8 @@ check_targets(struct run *r, struct worst *w)
 				run_finding(r, "ok", where, "", "its target '%s' passes its test",
 					t->ops->word);
 		}
+		if (usage && check_counted(r, db, usage, c, where, &e) < 0)
+			found_fault(r, w, where, &e);
 	}
 }
 
@@ -187,7 +195,7 @@ main_check(struct run *r, int argc, char **argv)
 		r->config->authorities, r->config->certificates, r->config->path);
 	check_tokens(r, db, &w);
 	check_policies(r, &w);
-	check_targets(r, &w);
+	check_targets(r, db, &w);
 	if (online)
 		check_authorities(r, &w);
 	return w.status;

@@ -7,6 +7,7 @@
 #include "keystay/state/compromised.h"
 #include "keystay/state/db.h"
 #include "living.h"
+#include "used.h"
 
 static json_t *
 key_json(const struct key_row *k)
@@ -17,8 +18,18 @@ key_json(const struct key_row *k)
 		k->uri, "created_at", json_when(k->created_at), "state_at", json_when(k->state_at));
 }
 
+/* With what it was used for, and its limits. */
+static json_t *
+used_key_json(const struct key_row *k, const struct key_usage *u)
+{
+	json_t *json = key_json(k);
+	add_usage(json, u);
+	return json;
+}
+
 struct listing {
 	struct run *run;
+	struct usage *usage;
 	bool all;
 };
 
@@ -26,15 +37,18 @@ static int
 list_key(void *ctx, const struct key_row *k, struct err *e)
 {
 	struct listing *l = ctx;
-	char day[WHEN_TEXT];
+	char day[WHEN_TEXT], used[USAGE_TEXT];
+	struct key_usage u;
 
-	(void)e;
 	/* What is gone, and what was only tried, is history. */
 	if (!l->all && (text_same(k->state, KEY_DESTROYED) || text_same(k->purpose, "probe")))
 		return 0;
-	run_report(l->run, "keys", key_json(k));
-	run_say(l->run, "%-11s %-8s %-11s %-10s %s  %s", k->state, k->type, k->purpose, k->token,
-		when_format_day(k->created_at, day), k->label);
+	if (usage_of(l->usage, k, &u, e) < 0)
+		return -1;
+	run_report(l->run, "keys", used_key_json(k, &u));
+	run_say(l->run, "%-11s %-8s %-11s %-10s %s  %s%s%s", k->state, k->type, k->purpose,
+		k->token, when_format_day(k->created_at, day), k->label, u.known ? "  " : "",
+		usage_text(&u, used));
 	return 0;
 }
 
@@ -42,11 +56,12 @@ static int
 list(struct run *r, bool all, struct err *e)
 {
 	AUTO(db) struct db *db = NULL;
-	struct listing l = {r, all};
+	AUTO(usage) struct usage *usage = NULL;
 
 	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0 ||
-		life_open_state(r->config, &db, e) < 0)
+		life_open_state(r->config, &db, e) < 0 || usage_open(r->config, db, &usage, e) < 0)
 		return -1;
+	struct listing l = {r, usage, all};
 	run_array(r, "keys");
 	return db ? keys_each(db, NULL, list_key, &l, e) : 0;
 }
@@ -55,7 +70,9 @@ static int
 show(struct run *r, const char *word, struct err *e)
 {
 	AUTO(db) struct db *db = NULL;
-	char text[WHEN_TEXT], made[WHEN_TEXT];
+	AUTO(usage) struct usage *usage = NULL;
+	char text[WHEN_TEXT], made[WHEN_TEXT], used[USAGE_TEXT];
+	struct key_usage usage_now;
 	struct key_uses uses;
 	struct key_row k;
 	bool compromised;
@@ -66,9 +83,10 @@ show(struct run *r, const char *word, struct err *e)
 	if (!db)
 		return err_set(e, ERR_USAGE, "there is no key '%s'", word);
 	if (key_pick(db, word, &k, e) < 0 || key_uses(db, k.id, &uses, e) < 0 ||
-		compromised_has(db, k.public_hash, &compromised, e) < 0)
+		compromised_has(db, k.public_hash, &compromised, e) < 0 ||
+		usage_open(r->config, db, &usage, e) < 0 || usage_of(usage, &k, &usage_now, e) < 0)
 		return -1;
-	json_t *json = key_json(&k);
+	json_t *json = used_key_json(&k, &usage_now);
 	json_object_set_new(json, "compromised", json_boolean(compromised));
 	json_object_set_new(json, "live_certificates", json_integer(uses.live));
 	run_report(r, "keys", json);
@@ -84,6 +102,7 @@ show(struct run *r, const char *word, struct err *e)
 		compromised ? ", COMPROMISED: refused for ever" : "");
 	run_say(r, "public   SHA-256 %s", k.public_hash[0] ? k.public_hash : "(not made)");
 	run_say(r, "uri      %s", k.uri);
+	run_say(r, "used     %s", usage_now.known ? usage_text(&usage_now, used) : "(not counted)");
 	return 0;
 }
 

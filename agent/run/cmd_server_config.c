@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "installed.h"
+
 /* A piece of the answer, of one or more lines; with --json they are collected into "lines". */
 static void PRINTF_LIKE(2, 3) put(struct run *r, const char *fmt, ...)
 {
@@ -30,16 +32,20 @@ static void
 print_openssl_cnf(struct run *r, const struct token_conf *t)
 {
 	const char *modules = OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
-	bool file = text_starts(t->pin, "file:");
+	bool file = text_starts(t->pin, "file:"), has_args = t->init_args && *t->init_args;
+	char guard[4200];
 
 	put(r, "# --- /etc/keystay/openssl.cnf");
 	put(r, "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n"
 	       "[provider_sect]\ndefault = default_sect\npkcs11 = pkcs11_sect\n"
 	       "[default_sect]\nactivate = 1\n[pkcs11_sect]");
 	put(r, "module = %s/pkcs11.so", modules);
-	put(r, "pkcs11-module-path = %s", t->module);
-	if (t->init_args && *t->init_args)
-		put(r, "pkcs11-module-init-args = %s", t->init_args);
+	installed_guard(guard, sizeof guard);
+	put(r, "# the guard stands before the token's module and counts what the server signs");
+	put(r, "pkcs11-module-path = %s", guard);
+	put(r, "pkcs11-module-init-args = module=%s ledger=%s/ledger role=server unknown=count%s%s",
+		t->module, r->config->state, has_args ? " init=" : "",
+		has_args ? t->init_args : "");
 	put(r, "# the first line of this file is the PIN; only the server's master reads it%s",
 		file ? "" : " (your choice of path)");
 	put(r, "pkcs11-module-token-pin = %s", file ? t->pin : "file:/etc/keystay/server.pin");

@@ -8,6 +8,7 @@
 #include "keystay/state/db.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/keys.h"
+#include "used.h"
 
 /* What is put together for one certificate. */
 struct view {
@@ -15,8 +16,10 @@ struct view {
 	struct db *db;
 	json_t *keys;
 	json_t *served;
+	struct usage *usage;
 	when_t not_after; /* the earliest of the live version */
 	char detail[200]; /* of the first key, for a line */
+	char used[USAGE_TEXT];
 };
 
 /* What the token said of the key when it was made. */
@@ -56,6 +59,12 @@ add_key(void *ctx, const struct version_row *v, struct err *e)
 		json_when(v->not_after), "fingerprint_sha256", v->fingerprint, "anchored",
 		v->anchored, "created_at", json_when(key.created_at));
 	json_array_append_new(view->keys, json);
+	struct key_usage used;
+	if (usage_of(view->usage, &key, &used, e) < 0)
+		return -1;
+	add_usage(json, &used);
+	if (!view->used[0])
+		usage_text(&used, view->used);
 	return add_evidence(view->db, key.id, json, e);
 }
 
@@ -125,6 +134,8 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 		run_say(r, "  version %lld, until %s, %s; next: renew at %s (%s)",
 			(long long)row->live_version, when_format(view->not_after, until),
 			view->detail, when_format(row->renew_at, next), row->renew_reason);
+	if (row->live_version && view->used[0])
+		run_say(r, "  its key: %s", view->used);
 	if (attempt && a->error_kind != ERR_NONE) {
 		run_say(r, "  step %s failed %lld times: %s", a->step, (long long)a->tries,
 			a->error_text);
@@ -140,9 +151,11 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 }
 
 static int
-show(struct run *r, struct db *db, const struct certificate_conf *c, struct err *e)
+show(struct run *r, struct db *db, struct usage *usage, const struct certificate_conf *c,
+	struct err *e)
 {
-	struct view view = {.r = r, .db = db, .keys = json_array(), .served = json_array()};
+	struct view view = {
+		.r = r, .db = db, .usage = usage, .keys = json_array(), .served = json_array()};
 	struct certificate_row row = {.renew_reason = ""};
 	AUTO(attempt) struct attempt a = {0};
 	bool attempt = false;
@@ -172,6 +185,7 @@ static int
 main_status(struct run *r, int argc, char **argv)
 {
 	AUTO(db) struct db *db = NULL;
+	AUTO(usage) struct usage *usage = NULL;
 	AUTO(list) struct list names = {0};
 	struct err e;
 
@@ -187,12 +201,14 @@ main_status(struct run *r, int argc, char **argv)
 		}
 		list_add(&names, argv[i]);
 	}
-	if (become_owner(r->config->state, &e) < 0 || life_open_state(r->config, &db, &e) < 0)
+	if (become_owner(r->config->state, &e) < 0 || life_open_state(r->config, &db, &e) < 0 ||
+		usage_open(r->config, db, &usage, &e) < 0)
 		return run_fail(r, &e);
 	run_array(r, "certificates");
 	for (size_t i = 0; i < r->config->certificates; i++) {
 		const struct certificate_conf *c = &r->config->certificate[i];
-		if ((names.count == 0 || list_has(&names, c->name)) && show(r, db, c, &e) < 0)
+		if ((names.count == 0 || list_has(&names, c->name)) &&
+			show(r, db, usage, c, &e) < 0)
 			return run_fail(r, &e);
 	}
 	return EXIT_DONE;

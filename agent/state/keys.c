@@ -73,6 +73,15 @@ key_set_drained(struct db *db, const char *id, when_t now, struct err *e)
 	return one_changed(db, id, e);
 }
 
+int
+key_watch_again(struct db *db, const char *id, when_t now, struct err *e)
+{
+	static const char sql[] =
+		"UPDATE key SET state_at = ?2 WHERE id = ?1 AND state = '" KEY_DISABLED "'";
+
+	return db_run(db, e, sql, "ti", id, now);
+}
+
 static int
 uses_row(void *ctx, sqlite3_stmt *row, struct err *e)
 {

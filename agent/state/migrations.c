@@ -124,6 +124,28 @@ static const char *const migrations[] = {
 	"  answer TEXT NOT NULL," /* JSON */
 	"  at INTEGER NOT NULL,"
 	"  PRIMARY KEY (module, label, serial, road)) STRICT;",
+
+	/* 3: the use ledger's checkpoints */
+	"CREATE TABLE ledger ("
+	"  one INTEGER PRIMARY KEY CHECK (one = 1)," /* there is one ledger */
+	"  id TEXT NOT NULL,"
+	"  epoch INTEGER NOT NULL,"
+	"  counts TEXT NOT NULL," /* JSON */
+	"  at INTEGER NOT NULL) STRICT;"
+
+	"CREATE TABLE use_count ("
+	"  public_hash TEXT PRIMARY KEY,"
+	"  rsa INTEGER NOT NULL,"
+	"  raw TEXT NOT NULL," /* hex: what guards know the key by */
+	"  params TEXT NOT NULL,"
+	"  label TEXT NOT NULL,"
+	"  serial TEXT NOT NULL,"
+	"  counts TEXT NOT NULL," /* JSON */
+	"  last_use INTEGER NOT NULL,"
+	"  alarmed_hour INTEGER NOT NULL,"
+	"  token_count INTEGER NOT NULL," /* -1 = the token has no counter */
+	"  token_ahead INTEGER NOT NULL,"
+	"  at INTEGER NOT NULL) STRICT;",
 };
 
 static int

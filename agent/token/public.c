@@ -9,6 +9,7 @@
 #include <openssl/bn.h>
 #include <stdio.h>
 
+#include "keystay/guard/ledger.h"
 #include "keystay/token/rv.h"
 
 /* More than an RSA-8192 modulus. */
@@ -48,40 +49,64 @@ from_params(const char *type, OSSL_PARAM_BLD *build, EVP_PKEY **ret, struct err 
 	return 0;
 }
 
+int
+public_from_point(const unsigned char *params, size_t params_len, const unsigned char *value,
+	size_t value_len, EVP_PKEY **ret, struct err *e)
+{
+	const unsigned char *p = params;
+	char curve[64];
+	size_t len;
+
+	ASN1_OBJECT *oid = d2i_ASN1_OBJECT(NULL, &p, (long)params_len);
+	int nid = oid ? OBJ_obj2nid(oid) : NID_undef;
+	ASN1_OBJECT_free(oid);
+	ERR_clear_error();
+	if (nid == NID_undef)
+		return err_set(e, ERR_TOKEN, "its public object names an unknown curve");
+	snprintf(curve, sizeof curve, "%s", OBJ_nid2sn(nid));
+	const unsigned char *point = ledger_point(value, value_len, &len);
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	int rc = -1;
+	if (build && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) &&
+		OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, len))
+		rc = from_params("EC", build, ret, e);
+	else
+		err_set(e, ERR_FAILED, "no memory for a public key");
+	OSSL_PARAM_BLD_free(build);
+	ERR_clear_error();
+	return rc;
+}
+
+int
+public_from_modulus(const unsigned char *modulus, size_t modulus_len, const unsigned char *exponent,
+	size_t exponent_len, EVP_PKEY **ret, struct err *e)
+{
+	BIGNUM *n = BN_bin2bn(modulus, (int)modulus_len, NULL);
+	BIGNUM *x = BN_bin2bn(exponent, (int)exponent_len, NULL);
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	int rc = -1;
+
+	if (n && x && build && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
+		OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, x))
+		rc = from_params("RSA", build, ret, e);
+	else
+		err_set(e, ERR_FAILED, "no memory for a public key");
+	OSSL_PARAM_BLD_free(build);
+	BN_free(n);
+	BN_free(x);
+	return rc;
+}
+
 static int
 read_ec(struct token *t, CK_OBJECT_HANDLE object, EVP_PKEY **ret, struct err *e)
 {
 	unsigned char params[VALUE_MAX], point[VALUE_MAX];
 	size_t params_len, point_len;
-	char curve[64];
 
 	if (read_value(t, object, CKA_EC_PARAMS, "CKA_EC_PARAMS", params, &params_len, e) < 0 ||
 		read_value(t, object, CKA_EC_POINT, "CKA_EC_POINT", point, &point_len, e) < 0)
 		return -1;
-	const unsigned char *p = params;
-	ASN1_OBJECT *oid = d2i_ASN1_OBJECT(NULL, &p, (long)params_len);
-	int nid = oid ? OBJ_obj2nid(oid) : NID_undef;
-	ASN1_OBJECT_free(oid);
-	if (nid == NID_undef)
-		return err_set(e, ERR_TOKEN, "its public object names an unknown curve");
-	snprintf(curve, sizeof curve, "%s", OBJ_nid2sn(nid));
-	/* PKCS#11 2.40 wraps the point in an OCTET STRING; some modules do not. */
-	p = point;
-	ASN1_OCTET_STRING *wrapped = d2i_ASN1_OCTET_STRING(NULL, &p, (long)point_len);
-	bool is_wrapped = wrapped && p == point + point_len;
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	int rc = -1;
-	if (build && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) &&
-		OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY,
-			is_wrapped ? ASN1_STRING_get0_data(wrapped) : point,
-			is_wrapped ? (size_t)ASN1_STRING_length(wrapped) : point_len))
-		rc = from_params("EC", build, ret, e);
-	else
-		err_set(e, ERR_FAILED, "no memory for a public key");
-	OSSL_PARAM_BLD_free(build);
-	ASN1_OCTET_STRING_free(wrapped);
-	ERR_clear_error();
-	return rc;
+	return public_from_point(params, params_len, point, point_len, ret, e);
 }
 
 static int
@@ -94,19 +119,7 @@ read_rsa(struct token *t, CK_OBJECT_HANDLE object, EVP_PKEY **ret, struct err *e
 		read_value(t, object, CKA_PUBLIC_EXPONENT, "CKA_PUBLIC_EXPONENT", exponent,
 			&exponent_len, e) < 0)
 		return -1;
-	BIGNUM *n = BN_bin2bn(modulus, (int)modulus_len, NULL);
-	BIGNUM *x = BN_bin2bn(exponent, (int)exponent_len, NULL);
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	int rc = -1;
-	if (n && x && build && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
-		OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, x))
-		rc = from_params("RSA", build, ret, e);
-	else
-		err_set(e, ERR_FAILED, "no memory for a public key");
-	OSSL_PARAM_BLD_free(build);
-	BN_free(n);
-	BN_free(x);
-	return rc;
+	return public_from_modulus(modulus, modulus_len, exponent, exponent_len, ret, e);
 }
 
 int

@@ -12,4 +12,10 @@ AUTO_DEFINE(EVP_PKEY, EVP_PKEY_free)
 int public_key_read(
 	struct token *t, CK_OBJECT_HANDLE object, EVP_PKEY **ret, struct err *e) MUST_USE;
 
+/* From the raw values themselves. */
+int public_from_point(const unsigned char *params, size_t params_len, const unsigned char *value,
+	size_t value_len, EVP_PKEY **ret, struct err *e) MUST_USE;
+int public_from_modulus(const unsigned char *modulus, size_t modulus_len,
+	const unsigned char *exponent, size_t exponent_len, EVP_PKEY **ret, struct err *e) MUST_USE;
+
 #endif

@@ -8,10 +8,10 @@ static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 static CK_BYTE exponent[] = {1, 0, 1};
 
 /* All that a TLS 1.2 or 1.3 server or a JWS needs of RSA: a subset makes some clients fail. */
-static CK_MECHANISM_TYPE rsa_mechanisms[] = {CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS,
-	CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS,
-	CKM_SHA512_RSA_PKCS_PSS, CKM_RSA_X_509};
-static CK_MECHANISM_TYPE ec_mechanisms[] = {
+static const CK_MECHANISM_TYPE rsa_mechanisms[] = {CKM_RSA_PKCS, CKM_RSA_PKCS_PSS,
+	CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS,
+	CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS, CKM_RSA_X_509};
+static const CK_MECHANISM_TYPE ec_mechanisms[] = {
 	CKM_ECDSA, CKM_ECDSA_SHA256, CKM_ECDSA_SHA384, CKM_ECDSA_SHA512};
 
 static const struct {
@@ -51,18 +51,17 @@ static void
 add_extras(struct key_template *t, enum key_family family, unsigned refused, bool raw_rsa)
 {
 	static const CK_ATTRIBUTE_TYPE forbidden[] = {CKA_ENCRYPT, CKA_WRAP};
-	bool rsa = family == FAMILY_RSA;
+	const CK_MECHANISM_TYPE *mechanisms;
 
+	size_t count = template_mechanisms(family, raw_rsa, &mechanisms);
 	if (!(refused & 1u << EXTRA_PUBLIC)) {
 		add(t->public_key, &t->publics, CKA_VERIFY, &yes, sizeof yes);
 		for (size_t i = 0; i < COUNT(forbidden); i++)
 			add(t->public_key, &t->publics, forbidden[i], &no, sizeof no);
 	}
 	if (!(refused & 1u << EXTRA_MECHANISMS))
-		add(t->private_key, &t->privates, CKA_ALLOWED_MECHANISMS,
-			rsa ? rsa_mechanisms : ec_mechanisms,
-			rsa ? sizeof rsa_mechanisms - (raw_rsa ? 0 : sizeof *rsa_mechanisms)
-			    : sizeof ec_mechanisms);
+		add(t->private_key, &t->privates, CKA_ALLOWED_MECHANISMS, mechanisms,
+			count * sizeof *mechanisms);
 	for (int i = 0; i < EXTRAS; i++)
 		if (extras[i].is_false && !(refused & 1u << i))
 			add(t->private_key, &t->privates, extras[i].type, &no, sizeof no);
@@ -95,4 +94,15 @@ template_make(struct key_template *t, enum key_type type, const unsigned char *i
 	add(t->private_key, &t->privates, CKA_SIGN, &yes, sizeof yes);
 	add_names(t->private_key, &t->privates, id, label);
 	add_extras(t, family, refused, raw_rsa);
+}
+
+size_t
+template_mechanisms(enum key_family family, bool raw_rsa, const CK_MECHANISM_TYPE **ret)
+{
+	if (family == FAMILY_EC) {
+		*ret = ec_mechanisms;
+		return COUNT(ec_mechanisms);
+	}
+	*ret = rsa_mechanisms;
+	return COUNT(rsa_mechanisms) - (raw_rsa ? 0 : 1);
 }

@@ -44,6 +44,17 @@ a_policy_that_is_wrong_is_refused_with_its_place(void **state)
 		{"policy: own\nrules:\n  key_types: ec-p256\n", "own.yaml:3:14: a list such as"},
 		{"policy: own\nrules:\n  rotate: 23h\n", "at least 1d, not '23h'"},
 		{"policy: own\nrules:\n  rotate: never\n", "not 'never'"},
+		{"policy: own\nrules:\n  max_signatures: {}\n", "'soft' or 'hard', at least 1"},
+		{"policy: own\nrules:\n  max_signatures: {soft: 0}\n", "at least 1"},
+		{"policy: own\nrules:\n  max_signatures: {soft: 9, hard: 8}\n",
+			"the hard limit is below the soft one"},
+		{"policy: own\nrules:\n  max_signatures: {hard: 8, hard_when: often}\n",
+			"'successor_live', 'always' or 'never', not 'often'"},
+		{"policy: own\nrules:\n  max_signatures: {soft: many}\n", "own.yaml:3:26: "},
+		{"policy: own\nrules:\n  max_signatures: {limit: 8}\n", "unknown key 'limit'"},
+		{"policy: own\nrules:\n  max_signatures: 8\n", "own.yaml:3:19: "},
+		{"policy: own\nrules:\n  min_rotation_interval: often\n", "not 'often'"},
+		{"policy: own\nrules:\n  rate_alarm: 1\n", "2 to 1000000"},
 		{"policy: own\nrules:\n  max_key_age: 398\n", "a duration such as 30d"},
 		{"policy: own\nrules:\n  renew_at: 33\n", "a share such as 33%"},
 		{"policy: own\nrules:\n  renew_at: \"%\"\n", "a share such as 33%"},
@@ -209,7 +220,7 @@ every_rule_accepts_and_refuses(void **state)
 	AUTO(policies) struct policies *all = NULL;
 	static const char *const good[] = {"ec-p256", "rsa-3072"};
 	static const char *const bad[] = {"ec-p256", "rsa-2048"};
-	struct policy_facts facts = {good, 2, NOW - 10 * DAY + 1, NOW};
+	struct policy_facts facts = {good, 2, NOW - 10 * DAY + 1, 0, NOW};
 	struct judgement j[RULES];
 
 	(void)state;
@@ -235,7 +246,7 @@ every_rule_accepts_and_refuses(void **state)
 	assert_string_equal(j[RULE_MAX_KEY_AGE].text, "the key was made on 2026-09-11");
 	assert_int_equal(j[RULE_ROTATE].verdict, VERDICT_OK);
 	/* No key yet, or a new one: no age. */
-	facts = (struct policy_facts){good, 2, 0, NOW};
+	facts = (struct policy_facts){good, 2, 0, 0, NOW};
 	assert_int_equal(policy_judge(p, &facts, j), VERDICT_OK);
 }
 
@@ -244,7 +255,7 @@ a_warning_is_worse_than_ok_and_better_than_a_refusal(void **state)
 {
 	AUTO(policies) struct policies *all = NULL;
 	static const char *const rsa[] = {"rsa-2048"};
-	struct policy_facts facts = {rsa, 1, NOW - DAY, NOW};
+	struct policy_facts facts = {rsa, 1, NOW - DAY, 0, NOW};
 	struct judgement j[RULES];
 
 	(void)state;
@@ -337,6 +348,57 @@ a_certificate_is_due_by_the_earliest_reason(void **state)
 	}
 }
 
+static void
+limits_of_signatures(void **state)
+{
+	AUTO(policies) struct policies *all = NULL, *none = NULL, *hard = NULL, *wrapped = NULL;
+	struct policy_facts facts = {.now = NOW, .signatures = 999};
+	struct judgement j[RULES];
+
+	(void)state;
+	const struct policy *p = policy_of("policy: own\nrules:\n  max_signatures: {soft: 1000, "
+					   "hard: 1200}\n  min_rotation_interval: 3d\n"
+					   "  rate_alarm: 4\n",
+		&all);
+	assert_false(policy_budget_spent(p, 999));
+	assert_true(policy_budget_spent(p, 1000));
+	/* A TLS key's hard limit waits for its successor; another key's does not. */
+	assert_int_equal(policy_hard_limit(p, true, false), 0);
+	assert_int_equal(policy_hard_limit(p, true, true), 1200);
+	assert_int_equal(policy_hard_limit(p, false, false), 1200);
+	assert_int_equal(policy_min_rotation(p), 3 * DAY);
+	assert_int_equal(policy_rate_alarm(p), 4);
+	assert_int_equal(policy_judge(p, &facts, j), VERDICT_OK);
+	assert_string_equal(j[RULE_MAX_SIGNATURES].value, "soft 1000, hard 1200 (successor_live)");
+	facts.signatures = 1000;
+	assert_int_equal(policy_judge(p, &facts, j), VERDICT_REFUSED);
+	assert_string_equal(j[RULE_MAX_SIGNATURES].text, "the key made 1000 signatures");
+
+	p = policy_of("policy: own\nrules: {rotate: 30d}\n", &none);
+	assert_false(policy_budget_spent(p, INT64_MAX));
+	assert_int_equal(policy_hard_limit(p, false, true), 0);
+	assert_int_equal(policy_min_rotation(p), 2 * DAY);
+	assert_int_equal(policy_min_rotation(NULL), 2 * DAY);
+	assert_int_equal(policy_rate_alarm(NULL), 10);
+	assert_false(policy_budget_spent(NULL, 1));
+
+	/* A hard limit alone is a budget too; 'always' arms it at once, 'never' not at all. */
+	p = policy_of("policy: own\nrules:\n  max_signatures: {hard: 5, hard_when: always, "
+		      "source: ours, effect: warn}\n",
+		&hard);
+	assert_true(policy_budget_spent(p, 5));
+	assert_int_equal(policy_hard_limit(p, true, false), 5);
+	facts.signatures = 5;
+	assert_int_equal(policy_judge(p, &facts, j), VERDICT_WARN);
+	assert_string_equal(p->rule[RULE_MAX_SIGNATURES].source, "ours");
+
+	p = policy_of("policy: own\nrules:\n  max_signatures:\n    value: {soft: 7, hard: 9, "
+		      "hard_when: never}\n    source: x\n",
+		&wrapped);
+	assert_int_equal(p->soft, 7);
+	assert_int_equal(policy_hard_limit(p, false, true), 0);
+}
+
 /* A change of what is shipped shows here. */
 static const char golden[] =
 	"lab extends -\n"
@@ -347,6 +409,9 @@ static const char golden[] =
 	"  successor: - [-] -\n"
 	"  drain: - [-] -\n"
 	"  disable: - [-] -\n"
+	"  max_signatures: - [-] -\n"
+	"  min_rotation_interval: - [-] -\n"
+	"  rate_alarm: - [-] -\n"
 	"web-public extends -\n"
 	"  key_types: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096 [refuse] BR 6.1.5\n"
 	"  rotate: every_renewal [refuse] NIST SP 800-57 part 1, 5.3.6\n"
@@ -358,7 +423,12 @@ static const char golden[] =
 	"  drain: 1d [refuse] keystay (old workers and clients go on with the old key for a "
 	"while)\n"
 	"  disable: 1d [refuse] keystay (a key that something still uses is noticed before it is "
-	"gone)\n";
+	"gone)\n"
+	"  max_signatures: soft 50000000 [refuse] keystay (says how much a key was used; a hard "
+	"limit would let strangers stop the server)\n"
+	"  min_rotation_interval: 2d [refuse] keystay (authorities limit how many certificates of "
+	"the same names they issue in a week)\n"
+	"  rate_alarm: 10 times [refuse] keystay\n";
 
 static void
 the_shipped_policies_are_what_they_were(void **state)
@@ -401,6 +471,7 @@ main(void)
 		cmocka_unit_test(a_warning_is_worse_than_ok_and_better_than_a_refusal),
 		cmocka_unit_test(a_new_key_is_wanted_from_the_very_second),
 		cmocka_unit_test(a_certificate_is_due_by_the_earliest_reason),
+		cmocka_unit_test(limits_of_signatures),
 		cmocka_unit_test(the_shipped_policies_are_what_they_were),
 	};
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

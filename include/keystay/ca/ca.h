@@ -31,6 +31,7 @@ struct authority_conf {
 		char *token;
 		enum key_type type;
 	} account_key;
+	char *policy; /* whose limits hold for the account key; NULL = none */
 	struct mark at;
 };
 

@@ -163,6 +163,9 @@ struct ledger_header *ledger_header(const struct ledger *l);
 /* The slot of an index, over all parts that are mapped; NULL behind the last. */
 struct ledger_slot *ledger_slot_at(const struct ledger *l, size_t index);
 
+/* The index of a slot of this ledger. */
+size_t ledger_index(const struct ledger *l, const struct ledger_slot *s);
+
 /* A key as the token shows it, and as a slot keeps it. */
 struct ledger_key {
 	bool rsa;
@@ -175,6 +178,9 @@ struct ledger_key {
 	char label[64];
 	char serial[20];
 };
+
+/* What a slot says of its key, with lengths cut to what there is and texts ended. */
+void ledger_key_of(const struct ledger_slot *s, struct ledger_key *ret);
 
 /* The first used slot of this raw value, NULL for none. */
 struct ledger_slot *ledger_find(const struct ledger *l, const unsigned char *raw, size_t bytes);

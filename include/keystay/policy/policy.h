@@ -15,10 +15,19 @@ enum rule {
 	RULE_SUCCESSOR,   /* keep, or none: a key that is made ahead, for the next rotation */
 	RULE_DRAIN,       /* a duration: how long a replaced key is left as it is */
 	RULE_DISABLE,     /* a duration: how long it is then switched off before it is destroyed */
+	RULE_MAX_SIGNATURES, /* a key's soft and hard limit, and when the hard one is armed */
+	RULE_MIN_ROTATION,   /* a duration: between two rotations because of the soft limit */
+	RULE_RATE_ALARM,     /* a number: an hour with so many times the busiest one is told */
 	RULES
 };
 
 enum effect { EFFECT_REFUSE, EFFECT_WARN };
+
+enum hard_when {
+	HARD_SUCCESSOR_LIVE, /* when the next key is proven to be served */
+	HARD_ALWAYS,
+	HARD_NEVER
+};
 
 struct policy_rule {
 	bool set;
@@ -37,6 +46,10 @@ struct policy {
 	int64_t renew_at; /* percent */
 	bool successor;
 	when_t drain, disable;
+	int64_t soft, hard; /* signatures; 0 = none */
+	enum hard_when hard_when;
+	when_t min_rotation;
+	int64_t rate_alarm;
 	struct mark at;
 };
 
@@ -67,6 +80,7 @@ struct policy_facts {
 	const char *const *key_type; /* words */
 	size_t key_types;
 	when_t key_made_at; /* of the key in use; 0 = there is none, or a new one is made */
+	int64_t signatures; /* that it made */
 	when_t now;
 };
 
@@ -88,6 +102,26 @@ const char *verdict_word(enum verdict verdict);
 
 /* True when a certificate that is renewed at `now` must get a new key by `rotate` and age. */
 bool policy_wants_new_key(const struct policy *p, when_t key_made_at, when_t now);
+
+/* True when a key with so many signatures is to be replaced: the soft limit, or without one the
+ * hard. */
+bool policy_budget_spent(const struct policy *p, int64_t signatures);
+
+/*
+ * The hard limit that is armed for a key; 0 = none. One that faces the Internet (a TLS server's)
+ * only when its successor is served, unless the policy says otherwise: every handshake that a
+ * stranger begins costs a signature, so a hard limit is a way to stop the server.
+ */
+int64_t policy_hard_limit(const struct policy *p, bool tls_server, bool successor_live);
+
+/* The least time between rotations because of the soft limit; 48 hours where nothing is said. */
+when_t policy_min_rotation(const struct policy *p);
+
+/* How many times the busiest hour is told; 10 where nothing is said. */
+int64_t policy_rate_alarm(const struct policy *p);
+
+/* The word of when a hard limit is armed: "successor_live", "always", "never". */
+const char *hard_when_word(enum hard_when when);
 
 /* When a certificate of these dates, with a key of this age, is due; *ret_reason says by what. */
 when_t policy_renew_at(const struct policy *p, when_t not_before, when_t not_after,

@@ -53,6 +53,9 @@ int key_set_disabled(struct db *db, const char *id, when_t now, struct err *e) M
 /* A disabled key that was replaced meanwhile: enabled again it is draining. */
 int key_set_drained(struct db *db, const char *id, when_t now, struct err *e) MUST_USE;
 
+/* The watch over a disabled key begins anew: something tried to use it. */
+int key_watch_again(struct db *db, const char *id, when_t now, struct err *e) MUST_USE;
+
 /* What stands in the way of a key's end. */
 struct key_uses {
 	int64_t live;     /* live versions of certificates that use it */

@@ -43,4 +43,7 @@ struct key_template {
 void template_make(struct key_template *ret, enum key_type type, const unsigned char *id,
 	const char *label, unsigned refused, bool raw_rsa);
 
+/* The mechanisms that a key of a family may be used with; borrowed, *ret has so many. */
+size_t template_mechanisms(enum key_family family, bool raw_rsa, const CK_MECHANISM_TYPE **ret);
+
 #endif
