@@ -50,7 +50,7 @@ owned_keys_sort(struct owned_keys *all)
 const struct owned_key *
 owned_keys_find(const struct owned_keys *all, const char *public_hash)
 {
-	struct owned_key wanted;
+	struct owned_key wanted = {.slot = NULL};
 
 	text_copy(wanted.public_hash, sizeof wanted.public_hash, public_hash);
 	return all->count ? bsearch(&wanted, all->item, all->count, sizeof wanted, compare) : NULL;
