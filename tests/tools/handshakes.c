@@ -3,14 +3,18 @@
  *number of seconds, each time on a fresh connection with a full handshake, and then says
  * "handshakes N, failed M, certificates K": K different leaves were seen.
  *
- *	handshakes PORT NAME SECONDS [CA-FILE]
+ *	handshakes PORT NAME SECONDS [CA-FILE | abort | count=N]
  *
- * With a CA file each chain and name must verify too.
+ * With a CA file each chain and name must verify too. With "abort" it goes away when it has the
+ * server's whole answer to its first message, for which that has signed, and says nothing more.
+ *With "count=N" it stops after so many.
  */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,10 +83,53 @@ shake_hands(SSL_CTX *ctx, int port, const char *name)
 	return ok;
 }
 
+/* The server's flight, until the client would have its turn; the client's Finished is never sent.
+ */
+static int
+hear_all(SSL *ssl, BIO *in, BIO *out, int fd)
+{
+	unsigned char answer[16384];
+
+	for (;;) {
+		ssize_t n = recv(fd, answer, sizeof answer, 0);
+		if (n <= 0 || BIO_write(in, answer, (int)n) != n)
+			return 0;
+		int rc = SSL_connect(ssl);
+		if (rc != 1 && SSL_get_error(ssl, rc) != SSL_ERROR_WANT_READ)
+			return 0;
+		/* The client has something to say: it took what the server signed. */
+		if (BIO_pending(out))
+			return 1;
+	}
+}
+
+/* What a server signs for without any client. */
+static int
+say_hello(SSL_CTX *ctx, int port, const char *name)
+{
+	unsigned char hello[4096];
+	int ok = 0, n = 0, fd = connect_to(port);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	SSL *ssl = SSL_new(ctx);
+
+	if (fd >= 0 && ssl && in && out && SSL_set_tlsext_host_name(ssl, name) == 1) {
+		SSL_set_bio(ssl, in, out);
+		(void)SSL_connect(ssl);
+		n = BIO_read(out, hello, sizeof hello);
+		ok = n > 0 && send(fd, hello, (size_t)n, MSG_NOSIGNAL) == n &&
+		     hear_all(ssl, in, out, fd);
+	}
+	SSL_free(ssl);
+	if (fd >= 0)
+		close(fd);
+	ERR_clear_error();
+	return ok;
+}
+
 int
 main(int argc, char **argv)
 {
-	unsigned long done = 0, failed = 0;
+	unsigned long done = 0, failed = 0, most = ULONG_MAX;
 	const struct timespec no_wait = {0};
 	sigset_t stop;
 
@@ -94,7 +141,10 @@ main(int argc, char **argv)
 	if (!ctx)
 		return 2;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	if (argc > 4) {
+	bool abort_early = argc > 4 && strcmp(argv[4], "abort") == 0;
+	if (argc > 4 && strncmp(argv[4], "count=", 6) == 0)
+		most = strtoul(argv[4] + 6, NULL, 10);
+	else if (argc > 4 && !abort_early) {
 		if (SSL_CTX_load_verify_file(ctx, argv[4]) != 1)
 			return 2;
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -106,9 +156,10 @@ main(int argc, char **argv)
 	sigaddset(&stop, SIGINT);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	time_t until = time(NULL) + strtol(argv[3], NULL, 10);
-	while (sigtimedwait(&stop, NULL, &no_wait) < 0 && time(NULL) < until) {
+	int port = (int)strtol(argv[1], NULL, 10);
+	while (done < most && sigtimedwait(&stop, NULL, &no_wait) < 0 && time(NULL) < until) {
 		done++;
-		if (!shake_hands(ctx, (int)strtol(argv[1], NULL, 10), argv[2]))
+		if (!(abort_early ? say_hello : shake_hands)(ctx, port, argv[2]))
 			failed++;
 		usleep(2000);
 	}
