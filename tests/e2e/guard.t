@@ -7,7 +7,7 @@ LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
 lab_begin
 lab_pebble || exit 2
 lab_port LAB_TLS
-lab_port LAB_TLS2
+lab_port HAPROXY_PORT
 lab_config
 # The token's own count: a module before it that notes every call of the servers.
 export FAULT_MODULE=$SOFTHSM_MODULE
@@ -43,12 +43,12 @@ cat >"$LAB/haproxy.cfg" <<-CFG
 		timeout client 5s
 		timeout server 5s
 	frontend tls
-		bind 127.0.0.1:$LAB_TLS2 ssl crt $LAB/state/live/payments/combined.pem
+		bind 127.0.0.1:$HAPROXY_PORT ssl crt $LAB/state/live/payments/combined.pem
 		http-request return status 200
 CFG
 FAULT_LOG=$LOG OPENSSL_CONF=$LAB/server-openssl.cnf haproxy -W -db -f "$LAB/haproxy.cfg" >"$LAB/log/haproxy" 2>&1 &
 LAB_PIDS+=($!)
-lab_wait_port "$LAB_TLS2" || exit 2
+lab_wait_port "$HAPROXY_PORT" || exit 2
 
 signatures() { "$KEYSTAY" --config "$CONFIG" keys show payments --json | jq -r ".keys[0].$1"; }
 # Calls that the token saw since the log was emptied.
@@ -57,7 +57,7 @@ load() { # seconds
 	local i
 	clients=()
 	"$BIN/tools/handshakes" "$LAB_TLS" payments.example "$1" >"$LAB/client1" 2>&1 & clients+=($!)
-	"$BIN/tools/handshakes" "$LAB_TLS2" payments.example "$1" >"$LAB/client2" 2>&1 & clients+=($!)
+	"$BIN/tools/handshakes" "$HAPROXY_PORT" payments.example "$1" >"$LAB/client2" 2>&1 & clients+=($!)
 	"$BIN/tools/handshakes" "$LAB_TLS" payments.example "$1" abort >"$LAB/client3" 2>&1 & clients+=($!)
 	wait "${clients[@]}"
 	ok=0 failed=0
