@@ -52,6 +52,7 @@ struct open_token {
 	struct token *token;
 	struct secret *pin; /* once the token took it, for opening it again */
 	struct capabilities known;
+	bool no_counter; /* it counts no signatures itself (token/counter.h) */
 	bool failed;
 	struct err err;
 };

@@ -7,6 +7,7 @@
 
 #include "keystay/base/log.h"
 #include "keystay/life/keys.h"
+#include "counters.h"
 #include "internal.h"
 #include "uses.h"
 
@@ -255,6 +256,7 @@ look_after_keys(struct life *l, struct err *e)
 	}
 	/* Before keys are destroyed: did anything try to use them? */
 	uses_look(l);
+	counters_look(l);
 	return life_retire(l, &done, e);
 }
 

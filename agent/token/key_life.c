@@ -12,6 +12,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/rv.h"
+#include "meant.h"
 #include "object.h"
 #include "public.h"
 
@@ -43,53 +44,6 @@ key_discard(struct token *t, const struct key_name *name, struct err *e)
 	if (o.public_key && destroy_one(t, name, o.public_key, CKO_PUBLIC_KEY, e) < 0)
 		return -1;
 	return 0;
-}
-
-/*
- * The public key behind one object: of the public object, or of the private one where the module
- * keeps the public value there too.
- */
-static int
-compare(struct token *t, const struct key_name *name, CK_OBJECT_HANDLE object,
-	const char *public_hash, struct err *e)
-{
-	AUTO(EVP_PKEY) EVP_PKEY *public = NULL;
-	char hash[KEY_HASH_TEXT];
-
-	if (public_key_read(t, object, &public, e) < 0 || key_public_hash(public, hash, e) < 0)
-		return err_in(e, "token '%s': key '%s'", t->conf->name, name->label);
-	if (text_same(hash, public_hash))
-		return 0;
-	err_set(e, ERR_TOKEN, "token '%s': the key '%s' is not the one that was made",
-		t->conf->name, name->label);
-	return err_hint(
-		e, "its public key is %s and should be %s; nothing was changed", hash, public_hash);
-}
-
-/*
- * What is there of a key, known to be the one meant. A private key whose public object is gone is
- * known only by a module that keeps the public value with it.
- */
-static int
-find_meant(struct token *t, const struct key_name *name, const char *public_hash,
-	struct key_objects *ret, struct err *e)
-{
-	struct err ignored;
-
-	if (objects_find(t, name, ret, e) < 0)
-		return -1;
-	if (ret->public_key && compare(t, name, ret->public_key, public_hash, e) < 0)
-		return -1;
-	if (!ret->private_key)
-		return 0;
-	if (!ret->public_key)
-		return compare(t, name, ret->private_key, public_hash, e);
-	/* Where the private object tells its public value too, that must be the same. */
-	EVP_PKEY *own = NULL;
-	if (public_key_read(t, ret->private_key, &own, &ignored) < 0)
-		return 0;
-	EVP_PKEY_free(own);
-	return compare(t, name, ret->private_key, public_hash, e);
 }
 
 /* DigestInfo of SHA-256 (RFC 8017 9.2) before the digest of what is signed, 32 bytes. */
@@ -207,7 +161,7 @@ key_set_sign(struct token *t, const struct key_name *name, const char *public_ha
 	enum said wanted = sign ? SAID_YES : SAID_NO;
 	struct key_objects o;
 
-	if (find_meant(t, name, public_hash, &o, e) < 0)
+	if (key_find_meant(t, name, public_hash, &o, e) < 0)
 		return -1;
 	if (!o.private_key)
 		return err_set(e, ERR_LOST, "token '%s': the key '%s' is gone", t->conf->name,
@@ -243,13 +197,13 @@ key_destroy(struct token *t, const struct key_name *name, const char *public_has
 {
 	struct key_objects o;
 
-	if (find_meant(t, name, public_hash, &o, e) < 0)
+	if (key_find_meant(t, name, public_hash, &o, e) < 0)
 		return -1;
 	*ret_found = o.private_key || o.public_key || o.certificates;
 	if (o.private_key && destroy_one(t, name, o.private_key, CKO_PRIVATE_KEY, e) < 0)
 		return -1;
 	/* Found anew: a module may have numbered its objects otherwise meanwhile. */
-	if (find_meant(t, name, public_hash, &o, e) < 0)
+	if (key_find_meant(t, name, public_hash, &o, e) < 0)
 		return -1;
 	if (o.private_key)
 		return err_set(e, ERR_LOST,

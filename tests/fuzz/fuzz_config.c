@@ -37,7 +37,7 @@ static void
 judge(const struct policy *p)
 {
 	static const char *const types[] = {"ec-p256", "rsa-2048"};
-	const struct policy_facts facts = {types, COUNT(types), 1700000000, 1795282774};
+	const struct policy_facts facts = {types, COUNT(types), 1700000000, 5000, 1795282774};
 	struct judgement result[RULES];
 	const char *reason = NULL;
 
@@ -45,6 +45,10 @@ judge(const struct policy *p)
 	(void)policy_wants_new_key(p, facts.key_made_at, facts.now);
 	(void)policy_renew_at(p, facts.now, facts.now + 90 * DAY, facts.key_made_at, &reason);
 	MUST(reason);
+	(void)policy_budget_spent(p, facts.signatures);
+	MUST(policy_hard_limit(p, true, true) >= policy_hard_limit(p, true, false));
+	MUST(policy_min_rotation(p) >= 0 && policy_rate_alarm(p) >= 2);
+	MUST(!p->soft || !p->hard || p->soft <= p->hard);
 }
 
 static void
