@@ -438,13 +438,14 @@ call_Finalize(void *reserved)
 	return guard_stop(reserved);
 }
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret);
+/* By this name: C_GetFunctionList may be p11-kit's in a process that is linked with it. */
+static CK_RV give_list(CK_FUNCTION_LIST **ret);
 
 #define ROW(name) .C_##name = call_##name
 
 static CK_FUNCTION_LIST functions = {
 	.version = {2, 40},
-	.C_GetFunctionList = C_GetFunctionList,
+	.C_GetFunctionList = give_list,
 	ROW(Initialize),
 	ROW(Finalize),
 	ROW(GetInfo),
@@ -520,11 +521,14 @@ call_Initialize(void *args)
 	return guard_start(args, &functions);
 }
 
-__attribute__((visibility("default"))) CK_RV
-C_GetFunctionList(CK_FUNCTION_LIST **ret)
+static CK_RV
+give_list(CK_FUNCTION_LIST **ret)
 {
 	if (!ret)
 		return CKR_ARGUMENTS_BAD;
 	*ret = &functions;
 	return CKR_OK;
 }
+
+__attribute__((visibility("default"), alias("give_list"))) CK_RV C_GetFunctionList(
+	CK_FUNCTION_LIST **ret);
