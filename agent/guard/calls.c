@@ -356,41 +356,56 @@ goes_on(const CK_BYTE *signature, CK_RV rv)
 	return (!signature && rv == CKR_OK) || rv == CKR_BUFFER_TOO_SMALL;
 }
 
+/* After the vendor's answer to what may have been the end. */
+static CK_RV
+settle(CK_SESSION_HANDLE s, const struct use *u, const CK_BYTE *signature, CK_RV rv)
+{
+	if (goes_on(signature, rv))
+		uses_put_back(s, u);
+	else
+		uses_end(u, rv);
+	return rv;
+}
+
 static CK_RV
 call_Sign(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG data_bytes, CK_BYTE *signature,
 	CK_ULONG *signature_bytes)
 {
+	struct use u;
+
 	VENDOR(Sign)
 	if (bad_data(data, data_bytes) || !signature_bytes)
 		return CKR_ARGUMENTS_BAD;
-	CK_RV rv = v->C_Sign(s, data, data_bytes, signature, signature_bytes);
-	if (!goes_on(signature, rv))
-		uses_end(s, rv);
-	return rv;
+	if (!uses_take(s, &u))
+		return CKR_OPERATION_NOT_INITIALIZED;
+	return settle(s, &u, signature, v->C_Sign(s, data, data_bytes, signature, signature_bytes));
 }
 
 static CK_RV
 call_SignUpdate(CK_SESSION_HANDLE s, CK_BYTE *part, CK_ULONG bytes)
 {
+	struct use u;
+
 	VENDOR(SignUpdate)
 	if (bad_data(part, bytes))
 		return CKR_ARGUMENTS_BAD;
 	CK_RV rv = v->C_SignUpdate(s, part, bytes);
-	if (rv != CKR_OK)
-		uses_end(s, rv);
+	if (rv != CKR_OK && uses_take(s, &u))
+		uses_end(&u, rv);
 	return rv;
 }
 
 static CK_RV
 call_SignFinal(CK_SESSION_HANDLE s, CK_BYTE *signature, CK_ULONG *bytes)
 {
+	struct use u;
+
 	VENDOR(SignFinal)
 	if (!bytes)
 		return CKR_ARGUMENTS_BAD;
-	CK_RV rv = v->C_SignFinal(s, signature, bytes);
-	if (!goes_on(signature, rv))
-		uses_end(s, rv);
-	return rv;
+	if (!uses_take(s, &u))
+		return CKR_OPERATION_NOT_INITIALIZED;
+	return settle(s, &u, signature, v->C_SignFinal(s, signature, bytes));
 }
 
 static CK_RV
@@ -417,15 +432,15 @@ static CK_RV
 call_SignRecover(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG data_bytes, CK_BYTE *signature,
 	CK_ULONG *signature_bytes)
 {
+	struct use u;
+
 	VENDOR(SignRecover)
 	if (bad_data(data, data_bytes) || !signature_bytes)
 		return CKR_ARGUMENTS_BAD;
-	if (!is_agent())
+	if (!is_agent() || !uses_take(s, &u))
 		return CKR_OPERATION_NOT_INITIALIZED;
-	CK_RV rv = v->C_SignRecover(s, data, data_bytes, signature, signature_bytes);
-	if (!goes_on(signature, rv))
-		uses_end(s, rv);
-	return rv;
+	return settle(s, &u, signature,
+		v->C_SignRecover(s, data, data_bytes, signature, signature_bytes));
 }
 
 /* --- the list */

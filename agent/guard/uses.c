@@ -421,26 +421,42 @@ uses_began(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const struct use *u,
 		forget_by(session, key, rv);
 }
 
-void
-uses_end(CK_SESSION_HANDLE session, CK_RV rv)
+bool
+uses_take(CK_SESSION_HANDLE session, struct use *ret)
 {
-	struct ledger_slot *s = NULL;
-
 	lock();
 	struct entry *e = table_find(&uses.sessions, session, 0);
 	bool signs = e && e->signs;
 	if (signs) {
-		s = e->slot;
+		ret->slot = e->slot;
 		e->signs = false;
 		e->slot = NULL;
 	}
 	unlock();
-	if (signs && !s)
+	return signs;
+}
+
+void
+uses_put_back(CK_SESSION_HANDLE session, const struct use *u)
+{
+	lock();
+	struct entry *e = table_find(&uses.sessions, session, 0);
+	if (e) {
+		e->slot = u->slot;
+		e->signs = true;
+	}
+	unlock();
+}
+
+void
+uses_end(const struct use *u, CK_RV rv)
+{
+	if (!u->slot)
 		ledger_add(other_counts(), rv == CKR_OK ? COUNT_DONE : COUNT_FAILED);
-	else if (signs && rv == CKR_OK)
-		ledger_done(s, now());
-	else if (signs)
-		ledger_failed(s);
+	else if (rv == CKR_OK)
+		ledger_done(u->slot, now());
+	else
+		ledger_failed(u->slot);
 }
 
 void

@@ -44,8 +44,19 @@ CK_RV uses_begin(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_T
 /* What the vendor's C_SignInit made of it. */
 void uses_began(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const struct use *u, CK_RV rv);
 
-/* The operation of the session is over: by C_Sign, C_SignFinal, or a failed C_SignUpdate. */
-void uses_end(CK_SESSION_HANDLE session, CK_RV rv);
+/*
+ * Takes the operation out of its session, before the vendor may end it: whoever closes the session
+ * meanwhile finds nothing to give back, and nobody signs twice with it. False when there is none:
+ * then nothing is reserved, and the vendor must not be asked. (It may have one all the same: in a
+ * child that was forked in the middle of it.)
+ */
+bool uses_take(CK_SESSION_HANDLE session, struct use *ret);
+
+/* What was taken goes on, in its session. */
+void uses_put_back(CK_SESSION_HANDLE session, const struct use *u);
+
+/* It is over, with the vendor's answer. */
+void uses_end(const struct use *u, CK_RV rv);
 
 /* An operation that a server was refused, or an attempt to read; counted where the key is known. */
 void uses_refuse(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, enum ledger_count what);
