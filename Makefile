@@ -7,7 +7,8 @@
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
 #   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load;
 #                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
-#                   speed against the module's own
+#                   speed against the module's own; proof-guard: the guard counts 10 million
+#                   signatures under kill -9; proof-guard-cost: what it adds to one
 #   make install    PREFIX=/usr/local, DESTDIR=
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -57,7 +58,8 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing tokens-table clean install
+	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing proof-guard \
+	proof-guard-cost tokens-table clean install
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay build/keystay-guard.so
@@ -234,6 +236,21 @@ proof-signing: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) env SIGNING_ROUNDS=$${SIGNING_ROUNDS:-9} prove -v --timer \
 		--exec tests/e2e/in-namespace tests/e2e/signing.t
+
+#   proof-guard: 10 million signatures through the guard while processes are killed, and 50,000 of a
+#   SoftHSM key; 1,000 forks (one minute)
+proof-guard: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env GUARD_TOTAL=10000000 GUARD_TOTAL_SOFTHSM=50000 GUARD_KILLS=1000 \
+		GUARD_FORKS=1000 BIN=$(CURDIR)/$(OUT) prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/guard_exact.t
+
+#   proof-guard-cost: instructions and CPU time of a signature, guarded and not (one minute)
+proof-guard-cost: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env GUARD_COST_ROUNDS=$${GUARD_COST_ROUNDS:-201} GUARD_COST_SIGNATURES=1000 \
+		BIN=$(CURDIR)/$(OUT) prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/guard_cost.t
 
 install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
