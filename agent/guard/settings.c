@@ -163,5 +163,9 @@ settings_read_file(const char *path, struct guard_settings *ret, char why[SETTIN
 			SETTINGS_MAX);
 		return false;
 	}
-	return settings_read_lines(text, n, ret, why);
+	char what[SETTINGS_WHY];
+	if (settings_read_lines(text, n, ret, what))
+		return true;
+	snprintf(why, SETTINGS_WHY, "in '%.100s': %.140s", path, what);
+	return false;
 }

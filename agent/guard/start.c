@@ -55,8 +55,8 @@ read_settings(const char *text, struct guard_settings *ret)
 	bool ok = text && *text ? settings_read_string(text, ret, why)
 				: settings_read_file(file, ret, why);
 	if (!ok) {
-		guard_say(SAY_SETTINGS, "%s%s%s", text && *text ? "in the init string: " : "", why,
-			text && *text ? "" : "; no init string was given either");
+		guard_say(SAY_SETTINGS, "%s: %s",
+			text && *text ? "in the init string" : "there is no init string", why);
 		return false;
 	}
 	if (ret->custodian[0]) {

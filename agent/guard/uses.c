@@ -234,21 +234,32 @@ still_its(const struct entry *e)
 	       atomic_load(&e->slot->generation) == e->generation;
 }
 
-/* What is remembered of a handle; false when it must be looked for. What was not found is looked
- * for again a second later. */
-static bool
-remembered(CK_SLOT_ID slot, CK_OBJECT_HANDLE key, struct ledger_slot **ret, bool *ret_private)
+/* What is remembered of a session and of a key's handle in it, at one look. */
+struct memory {
+	bool session, key;
+	CK_SLOT_ID slot_id;
+	struct ledger_slot *slot;
+	bool is_private;
+};
+
+/* What was not found is looked for again a second later. */
+static struct memory
+recall(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
+	struct memory m = {.session = false};
+
 	lock();
-	const struct entry *e = table_find(&uses.keys, slot, key);
-	bool known =
-		e && (still_its(e) || (!e->slot && (!e->counts || e->looked_at == (int64_t)now())));
-	if (known) {
-		*ret = e->slot;
-		*ret_private = e->counts;
+	const struct entry *s = table_find(&uses.sessions, session, 0);
+	const struct entry *k = s ? table_find(&uses.keys, s->slot_id, key) : NULL;
+	m.session = s != NULL;
+	m.slot_id = s ? s->slot_id : 0;
+	m.key = k && (still_its(k) || (!k->slot && (!k->counts || k->looked_at == (int64_t)now())));
+	if (m.key) {
+		m.slot = k->slot;
+		m.is_private = k->counts;
 	}
 	unlock();
-	return known;
+	return m;
 }
 
 /* The key's slot in the ledger; a new one for a key that is to be counted all the same. */
@@ -298,15 +309,14 @@ look_for(CK_SLOT_ID slot, CK_OBJECT_HANDLE key, bool *ret_private)
 static struct ledger_slot *
 slot_of_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, bool *ret_private)
 {
-	struct ledger_slot *s;
-	CK_SLOT_ID slot;
+	struct memory m = recall(session, key);
 
-	*ret_private = false;
-	if (!slot_of_session(session, &slot))
+	*ret_private = m.is_private;
+	if (m.key)
+		return m.slot;
+	if (!m.session && !ask_slot(session, &m.slot_id))
 		return NULL;
-	if (remembered(slot, key, &s, ret_private))
-		return s;
-	return look_for(slot, key, ret_private);
+	return look_for(m.slot_id, key, ret_private);
 }
 
 void

@@ -74,9 +74,9 @@ by "provider and engine in one process" env OPENSSL_CONF="$LAB/both.cnf" \
 
 # What it says when it cannot.
 p11() { pkcs11-tool --module "$GUARD" --list-slots 2>&1; }
-like "$(KEYSTAY_GUARD=$LAB/none p11)" "^keystay-guard: cannot read '$LAB/none': No such file or directory; no init string was given either$" "no settings"
+like "$(KEYSTAY_GUARD=$LAB/none p11)" "^keystay-guard: there is no init string: cannot read '$LAB/none': No such file or directory$" "no settings"
 echo "modul=/x" >"$LAB/guard.conf"
-like "$(p11)" "^keystay-guard: this key is not known: 'modul'$" "a key that is not known"
+like "$(p11)" "^keystay-guard: there is no init string: in '$LAB/guard.conf': this key is not known: 'modul'$" "a key that is not known"
 printf 'module=%s\n' "$GUARD" >"$LAB/guard.conf"
 like "$(p11)" "^keystay-guard: module= leads to the guard itself" "itself"
 printf 'module=%s\n' "$LAB/text" >"$LAB/guard.conf"

@@ -15,7 +15,6 @@
  * here), `noted` by those who got one, and what the ledger has, over all slots of all keys; `other`
  * is what the header counts. The ledger is there before. A PIN-FILE of "-" is no login.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -47,7 +46,7 @@ struct board {
 };
 
 static struct {
-	const char *guard, *ledger_path;
+	const char *guard;
 	char init[8300];
 	struct raw_name name;
 	int64_t n, m, k;
