@@ -448,7 +448,7 @@ ledger_point(const unsigned char *value, size_t bytes, size_t *ret_bytes)
 		said = value[2];
 		head = 3;
 	}
-	if (said > bytes || said + head != bytes)
+	if (said == 0 || said + head != bytes)
 		return value;
 	*ret_bytes = said;
 	return value + head;
