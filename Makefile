@@ -157,7 +157,7 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) scripts/demo
 
-unit: $(UNIT_PROGRAMS) $(DOUBLES)
+unit: $(UNIT_PROGRAMS) $(DOUBLES) $(OUT)/keystay-guard.so
 	$(Q)scripts/run-unit $(UNIT_PROGRAMS)
 
 check-floors:
