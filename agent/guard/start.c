@@ -189,8 +189,8 @@ finalize(void)
 {
 	bool last = guard_settings()->agent || guard.forked || guard.users <= 1;
 
-	if (guard.users)
-		guard.users--;
+	/* In a child the parent's users are none: whoever is there must begin anew (5.4). */
+	guard.users = last ? 0 : guard.users - 1;
 	if (!last)
 		return CKR_OK;
 	uses_forget();
