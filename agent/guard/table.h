@@ -12,12 +12,13 @@
 struct ledger_slot;
 
 struct entry {
-	uint64_t a, b;            /* a session and 0; or a token's slot and an object */
-	struct ledger_slot *slot; /* of a session: what it signs for now; of a key: its own */
-	uint64_t slot_id;         /* of a session: PKCS#11's slot */
-	uint64_t owner;           /* of a key that is a session object: its session; else 0 */
-	int64_t looked_at;        /* of a key: seconds, when it was looked for last */
-	uint32_t generation;      /* of the slot when it was found */
+	uint64_t a, b;               /* a session and 0; or a token's slot and an object */
+	struct ledger_slot *slot;    /* of a session: what it signs for now; of a key: its own */
+	_Atomic uint64_t *elsewhere; /* of a session: the counts of what it signs without a slot */
+	uint64_t slot_id;            /* of a session: PKCS#11's slot */
+	uint64_t owner;              /* of a key that is a session object: its session; else 0 */
+	int64_t looked_at;           /* of a key: seconds, when it was looked for last */
+	uint32_t generation;         /* of the slot when it was found */
 	bool used;
 	bool signs;  /* of a session: an operation is under way, with or without a slot */
 	bool counts; /* of a key: it is a private key */

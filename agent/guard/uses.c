@@ -140,9 +140,9 @@ give_back(struct entry *session)
 		ledger_give_back(session->slot, agent);
 		return;
 	}
-	ledger_take_back(other_counts(), COUNT_USES);
+	ledger_take_back(session->elsewhere, COUNT_USES);
 	if (agent)
-		ledger_take_back(other_counts(), COUNT_AGENT);
+		ledger_take_back(session->elsewhere, COUNT_AGENT);
 }
 
 static bool
@@ -346,10 +346,9 @@ uses_copied(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE from, CK_OBJECT_HANDLE t
 
 /* A key without a slot: the header has its counts. */
 static CK_RV
-begin_unknown(void)
+begin_unknown(_Atomic uint64_t *count)
 {
 	const struct guard_settings *s = guard_settings();
-	_Atomic uint64_t *count = other_counts();
 
 	if (s->refuse_unknown && !s->agent && uses.ledger.path[0]) {
 		ledger_add(count, COUNT_UNKNOWN);
@@ -373,8 +372,9 @@ uses_begin(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE me
 	bool is_private;
 
 	ret->slot = slot_of_key(session, key, &is_private);
+	ret->elsewhere = other_counts();
 	if (!ret->slot)
-		return begin_unknown();
+		return begin_unknown(ret->elsewhere);
 	if (s->refuse_unknown && !s->agent && uses.ledger.path[0] &&
 		atomic_load(&ret->slot->state) == STATE_UNKNOWN) {
 		ledger_add(ret->slot->count, COUNT_UNKNOWN);
@@ -416,12 +416,13 @@ forget_by(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_RV rv)
 void
 uses_began(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const struct use *u, CK_RV rv)
 {
-	struct entry none = {.slot = u->slot, .signs = true};
+	struct entry none = {.slot = u->slot, .elsewhere = u->elsewhere, .signs = true};
 
 	lock();
 	struct entry *e = rv == CKR_OK ? table_find(&uses.sessions, session, 0) : NULL;
 	if (e) {
 		e->slot = u->slot;
+		e->elsewhere = u->elsewhere;
 		e->signs = true;
 	}
 	if (rv != CKR_OK)
@@ -438,7 +439,7 @@ uses_take(CK_SESSION_HANDLE session, struct use *ret)
 	struct entry *e = table_find(&uses.sessions, session, 0);
 	bool signs = e && e->signs;
 	if (signs) {
-		ret->slot = e->slot;
+		*ret = (struct use){e->slot, e->elsewhere};
 		e->signs = false;
 		e->slot = NULL;
 	}
@@ -453,6 +454,7 @@ uses_put_back(CK_SESSION_HANDLE session, const struct use *u)
 	struct entry *e = table_find(&uses.sessions, session, 0);
 	if (e) {
 		e->slot = u->slot;
+		e->elsewhere = u->elsewhere;
 		e->signs = true;
 	}
 	unlock();
@@ -462,7 +464,7 @@ void
 uses_end(const struct use *u, CK_RV rv)
 {
 	if (!u->slot)
-		ledger_add(other_counts(), rv == CKR_OK ? COUNT_DONE : COUNT_FAILED);
+		ledger_add(u->elsewhere, rv == CKR_OK ? COUNT_DONE : COUNT_FAILED);
 	else if (rv == CKR_OK)
 		ledger_done(u->slot, now());
 	else

@@ -34,7 +34,8 @@ void uses_copied(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE from, CK_OBJECT_HAN
 
 /* A signature that is about to begin. */
 struct use {
-	struct ledger_slot *slot; /* NULL: a key without one */
+	struct ledger_slot *slot;    /* NULL: a key without one */
+	_Atomic uint64_t *elsewhere; /* of such a key: where it is counted */
 };
 
 /* Reserves a use; or the answer to give instead of asking the vendor. */
