@@ -381,6 +381,8 @@ ledger_give_back(struct ledger_slot *s, bool agent)
 	ledger_take_back(s->count, COUNT_USES);
 	if (agent)
 		ledger_take_back(s->count, COUNT_AGENT);
+	else if (atomic_load_explicit(&s->state, memory_order_relaxed) == STATE_STAGED)
+		ledger_take_back(s->count, COUNT_STAGED);
 }
 
 static void

@@ -213,23 +213,21 @@ what_the_token_did_not_begin_is_given_back(void **state)
 	for (size_t i = 0; i < COUNT(rules); i++) {
 		fault_rules(rules[i]);
 		assert_true(sign_init(guarded_session, key, CKM_ECDSA) != CKR_OK);
-		assert_int_equal(s->count[COUNT_USES], 0);
+		assert_counts(s, "");
 	}
 	fault_rules("");
 	assert_rv(sign_init(guarded_session, key, CKM_SHA_1), CKR_MECHANISM_INVALID);
 	assert_rv(sign_init(guarded_session, key, ~0UL), CKR_MECHANISM_INVALID);
-	assert_int_equal(s->count[COUNT_USES], 0);
+	assert_counts(s, "");
 	assert_rv(guarded_sign(key), CKR_OK);
-	assert_int_equal(s->count[COUNT_USES], 1);
+	assert_counts(s, "uses=1 done=1 staged=1");
 	/* A second one beside the first. */
 	assert_rv(sign_init(guarded_session, key, CKM_ECDSA), CKR_OK);
 	assert_rv(sign_init(guarded_session, key, CKM_ECDSA), CKR_OPERATION_ACTIVE);
-	assert_int_equal(s->count[COUNT_USES], 2);
+	assert_counts(s, "uses=2 done=1 staged=2");
 	CK_ULONG bytes;
 	assert_rv(sign_into(64, &bytes), CKR_OK);
-	assert_int_equal(s->count[COUNT_USES], 2);
-	assert_int_equal(s->count[COUNT_DONE], 2);
-	assert_int_equal(s->count[COUNT_OVER] + s->count[COUNT_FAILED], 0);
+	assert_counts(s, "uses=2 done=2 staged=2");
 }
 
 static void

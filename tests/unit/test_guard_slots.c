@@ -201,6 +201,10 @@ what_state_a_key_is_in_decides_for_servers_and_not_for_the_agent(void **state)
 		assert_int_equal(s->count[COUNT_STAGED], in == STATE_STAGED);
 		assert_int_equal(s->count[COUNT_USES], off ? 1 : 2);
 		assert_int_equal(s->count[COUNT_AGENT], 1);
+		ledger_give_back(s, true);
+		assert_int_equal(s->count[COUNT_STAGED], in == STATE_STAGED);
+		ledger_give_back(s, false);
+		assert_int_equal(s->count[COUNT_USES] + s->count[COUNT_STAGED], 0);
 	}
 }
 
