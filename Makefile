@@ -120,11 +120,11 @@ $(OUT)/fuzz/%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
 
-fuzz-seeds: $(FUZZ:%=$(OUT)/fuzz/%)
+fuzz-seeds: $(FUZZ:%=$(OUT)/fuzz/%) $(OUT)/doubles/fuzz_vendor.so
 	$(Q)for t in $(FUZZ); do printf 'fuzz %s: ' $$t; \
 		$(OUT)/fuzz/$$t tests/fuzz/seeds/$$t || exit 1; done
 
-fuzz-run: $(FUZZ:%=$(OUT)/fuzz/%)
+fuzz-run: $(FUZZ:%=$(OUT)/fuzz/%) $(OUT)/doubles/fuzz_vendor.so
 	$(Q)for t in $(FUZZ); do mkdir -p $(OUT)/corpus/$$t; echo "fuzz $$t: $(FUZZ_SECONDS) s"; \
 		$(OUT)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 			-max_len=8192 -verbosity=0 -print_final_stats=1 \
@@ -148,7 +148,7 @@ $(OUT)/tools/%: $(OUT)/tests/tools/%.o $(SANITIZED) $(LIBRARY)
 $(OUT)/doubles/%.so: tests/doubles/%.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(BASE) -MF $(@:.so=.d) -MT $@ -O2 $(WARN) $(shell pkg-config --cflags p11-kit-1) \
+	$(Q)gcc $(BASE) -MF $(@:.so=.d) -MT $@ -O2 $(WARN) $(shell pkg-config --cflags p11-kit-1) \
 		-shared -fPIC -Wl,-z,nodelete -o $@ $<
 
 # nginx's workers run as www-data, so both need root.
