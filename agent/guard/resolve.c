@@ -179,8 +179,7 @@ resolve_key(CK_FUNCTION_LIST *vendor, CK_SLOT_ID slot, CK_OBJECT_HANDLE key, str
 	struct looker l = {.f = vendor};
 
 	memset(ret, 0, sizeof *ret);
-	if (!vendor->C_OpenSession || !vendor->C_GetAttributeValue || !vendor->C_FindObjectsInit ||
-		vendor->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &l.session) != CKR_OK)
+	if (vendor->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &l.session) != CKR_OK)
 		return RESOLVED_NOTHING;
 	enum resolved r = look(&l, key, ret);
 	vendor->C_CloseSession(l.session);

@@ -70,6 +70,15 @@ read_settings(const char *text, struct guard_settings *ret)
 	return true;
 }
 
+/* What the guard itself calls without asking each time whether it is there. */
+static bool
+is_whole(const CK_FUNCTION_LIST *f)
+{
+	return f->C_Initialize && f->C_Finalize && f->C_GetTokenInfo && f->C_OpenSession &&
+	       f->C_CloseSession && f->C_GetSessionInfo && f->C_GetAttributeValue &&
+	       f->C_FindObjectsInit && f->C_FindObjects && f->C_FindObjectsFinal;
+}
+
 static CK_FUNCTION_LIST *
 load_vendor(const char *path, const CK_FUNCTION_LIST *own)
 {
@@ -83,6 +92,11 @@ load_vendor(const char *path, const CK_FUNCTION_LIST *own)
 		const char *why = library ? "it gives no list of PKCS#11 functions" : dlerror();
 		guard_say(SAY_MODULE, "cannot load the module '%s': %s", path,
 			why ? why : "unknown reason");
+		return NULL;
+	}
+	if (!is_whole(f)) {
+		guard_say(
+			SAY_MODULE, "the module '%s' lacks functions that every module has", path);
 		return NULL;
 	}
 	if (f == own) {

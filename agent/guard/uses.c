@@ -209,7 +209,7 @@ ask_slot(CK_SESSION_HANDLE session, CK_SLOT_ID *ret)
 	CK_FUNCTION_LIST *v = guard_vendor();
 	CK_SESSION_INFO info;
 
-	if (!v || !v->C_GetSessionInfo || v->C_GetSessionInfo(session, &info) != CKR_OK)
+	if (!v || v->C_GetSessionInfo(session, &info) != CKR_OK)
 		return false;
 	*ret = info.slotID;
 	uses_session_opened(session, info.slotID);
