@@ -133,6 +133,26 @@ look_at_key(struct life *l, const char *id, struct err *e)
 	return use_row_save(l->db, &u, e);
 }
 
+/* A token that counts is opened for that, whether or not the run had anything to do with it. */
+static void
+open_counting(struct life *l)
+{
+	AUTO(list) struct list names = {0};
+	struct token *t;
+	struct err why;
+
+	if (use_counting_tokens(l->db, &names, &why) < 0) {
+		life_warn(l, &why);
+		return;
+	}
+	for (size_t i = 0; i < names.count; i++)
+		if (config_token(l->config, names.item[i]) &&
+			life_token(l, names.item[i], &t, &why) < 0) {
+			err_in(&why, "its counter is not compared");
+			life_warn(l, &why);
+		}
+}
+
 void
 counters_look(struct life *l)
 {
@@ -141,6 +161,7 @@ counters_look(struct life *l)
 
 	if (!l->book)
 		return;
+	open_counting(l);
 	if (keys_each(l->db, NULL, note, &all, &why) < 0)
 		life_warn(l, &why);
 	for (size_t i = 0; i < all.ids.count; i++) {

@@ -116,8 +116,22 @@ use_rows_each(struct db *db, int (*each)(void *ctx, const struct use_row *row, s
 	return db_query(db, e, each_row, &all, sql, "");
 }
 
-int
-use_row_delete(struct db *db, const char *public_hash, struct err *e)
+static int
+name_row(void *ctx, sqlite3_stmt *row, struct err *e)
 {
-	return db_run(db, e, "DELETE FROM use_count WHERE public_hash = ?1", "t", public_hash);
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+
+	if (name && !list_add(ctx, name))
+		return err_set(e, ERR_FAILED, "no memory");
+	return 0;
+}
+
+int
+use_counting_tokens(struct db *db, struct list *ret, struct err *e)
+{
+	static const char sql[] =
+		"SELECT DISTINCT k.token FROM use_count u JOIN key k USING (public_hash)"
+		" WHERE u.token_count >= 0 AND k.state != 'destroyed'";
+
+	return db_query(db, e, name_row, ret, sql, "");
 }

@@ -48,6 +48,8 @@ int use_row_get(struct db *db, const char *public_hash, struct use_row *ret, boo
 int use_rows_each(struct db *db, int (*each)(void *ctx, const struct use_row *row, struct err *e),
 	void *ctx, struct err *e) MUST_USE;
 
-int use_row_delete(struct db *db, const char *public_hash, struct err *e) MUST_USE;
+/* The tokens (names) that are known to count the signatures of a key that they still have. */
+struct list;
+int use_counting_tokens(struct db *db, struct list *ret, struct err *e) MUST_USE;
 
 #endif
