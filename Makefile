@@ -200,7 +200,8 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan e2e \
-		E2E="tests/e2e/hostile.t tests/e2e/key_life.t tests/e2e/failures.t"
+		E2E="tests/e2e/hostile.t tests/e2e/key_life.t tests/e2e/failures.t \
+		tests/e2e/guard_ledger.t"
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Longer proofs, each the same test as in `make test` with more of it.

@@ -6,8 +6,9 @@
  *						key: "LABEL state=N soft=N hard=N WORD=N ..."
  *	ledger-file limit PATH LABEL HARD	the hard limit of a key; 0 for none
  *	ledger-file state PATH LABEL NUMBER	its state (enum ledger_state)
+ *	ledger-file hour PATH LABEL AGO=USES	its uses in the hour that was so many hours ago
  *
- * Counts that are zero are not shown. The last two work on the mapping, so whoever has the ledger
+ * Counts that are zero are not shown. The last three work on the mapping, so whoever has the ledger
  * sees it at once; a key that has several slots is changed in all of them.
  */
 #include <errno.h>
@@ -82,8 +83,31 @@ show(const struct ledger *l)
 	return 0;
 }
 
+/* "30=200" */
+static bool
+read_hour(const char *text, int64_t *ret_ago, int64_t *ret_uses)
+{
+	char ago[16];
+	const char *equals = strchr(text, '=');
+
+	if (!equals || (size_t)(equals - text) >= sizeof ago)
+		return false;
+	memcpy(ago, text, (size_t)(equals - text));
+	ago[equals - text] = '\0';
+	return number_parse(ago, 0, LEDGER_HOURS - 1, ret_ago) &&
+	       number_parse(equals + 1, 0, UINT32_MAX, ret_uses);
+}
+
+static void
+set_hour(struct ledger_slot *s, int64_t ago, int64_t uses)
+{
+	uint64_t hour = (uint64_t)(time(NULL) / 3600 - ago);
+
+	atomic_store(&s->hour[hour % LEDGER_HOURS], hour << 32 | (uint64_t)uses);
+}
+
 static int
-change(const struct ledger *l, const char *what, const char *label, int64_t value)
+change(const struct ledger *l, const char *what, const char *label, int64_t value, int64_t ago)
 {
 	struct ledger_slot *s;
 	bool found = false;
@@ -94,6 +118,8 @@ change(const struct ledger *l, const char *what, const char *label, int64_t valu
 			continue;
 		if (text_same(what, "limit"))
 			atomic_store(&s->hard, (uint64_t)value);
+		else if (text_same(what, "hour"))
+			set_hour(s, ago, value);
 		else
 			atomic_store(&s->state, (uint32_t)value);
 		found = true;
@@ -105,19 +131,23 @@ int
 main(int argc, char **argv)
 {
 	static struct ledger l;
-	int64_t value = 0;
+	int64_t value = 0, ago = 0;
 
 	if (argc == 3 && text_same(argv[1], "make"))
 		return make(argv[2]);
 	bool shows = argc == 3 && text_same(argv[1], "show");
 	bool limits = argc == 5 && text_same(argv[1], "limit");
 	bool states = argc == 5 && text_same(argv[1], "state");
-	if (!shows && !limits && !states)
+	bool hours = argc == 5 && text_same(argv[1], "hour");
+	if (!shows && !limits && !states && !hours)
 		return 2;
-	if (!shows && !number_parse(argv[4], 0, states ? LEDGER_STATES - 1 : INT64_MAX, &value))
+	if (hours && !read_hour(argv[4], &ago, &value))
+		return 2;
+	if ((limits || states) &&
+		!number_parse(argv[4], 0, states ? LEDGER_STATES - 1 : INT64_MAX, &value))
 		return 2;
 	enum ledger_fault fault = ledger_map(&l, argv[2], !shows);
 	if (fault != LEDGER_FINE)
 		return fail(argv[2], ledger_fault_text(fault));
-	return shows ? show(&l) : change(&l, argv[1], argv[3], value);
+	return shows ? show(&l) : change(&l, argv[1], argv[3], value, ago);
 }
