@@ -51,7 +51,7 @@ is "$(served payments.example)" "$(live_fingerprint payments)" "the server serve
 
 # In one hour of the clock.
 while [ "$(date +%M%S)" -gt 5830 ]; do sleep 1; done
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=1100 abort >"$LAB/client"
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=1100 abort >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 1100, failed 0" "1,100 clients that go away"
 label=$("$KEYSTAY" --config "$CONFIG" keys show payments --json | jq -r '.keys[0].label')
 "$BIN/tools/ledger-file" hour "$LAB/state/ledger" "$label" 30=300
@@ -59,7 +59,7 @@ ks_is 0 "the busiest hour of the week had 300" renew --due
 unlike "$OUT" "signatures in the hour" "less than ten times as many are no alarm"
 "$BIN/tools/ledger-file" hour "$LAB/state/ledger" "$label" 30=40
 "$BIN/tools/ledger-file" hour "$LAB/state/ledger" "$label" 170=5000
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=2 >/dev/null
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=2 >/dev/null
 ks_is 0 "the busiest hour of the week had 40; what was before the week does not count" renew --due
 like "$OUT" "made 1[0-9]{3} signatures in the hour from .*; the busiest hour of the 7 days before had 40" "an hour that is too busy is told"
 ks renew --due

@@ -25,7 +25,7 @@ next=$("$KEYSTAY" --config "$CONFIG" keys list --json | jq -r '.keys[] | select(
 ks_is 0 "nothing is due" renew --due
 like "$OUT" "payments: nothing to do" "below the soft limit"
 is "$(key_json "$first" hard_limit_armed)" false "the hard limit of a live TLS key is not armed"
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=80 >"$LAB/client"
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=80 >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 80, failed 0" "80 real handshakes"
 [ "$(key_json "$first" signatures)" -ge 80 ]
 is $? 0 "all counted"
@@ -64,11 +64,11 @@ is "$("$BIN/tools/db-run" "$DB" "SELECT group_concat(kind, ' ') FROM (SELECT kin
 # An attacker's handshakes do not spend the authority's limit: rotations have a least distance.
 policy "max_signatures: {soft: 60, hard: 100}, min_rotation_interval: 2d"
 second=$(live_key)
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=80 abort >"$LAB/client"
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=80 abort >"$LAB/client"
 ks_is 0 "the next key at its soft limit" renew --due
 is "$(live_key)" "$second" "is not replaced before two days"
 like "$("$KEYSTAY" --config "$CONFIG" history payments)" "signatures of 60: the certificate is due at 20" "it is said when it will be"
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=40 >"$LAB/client"
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=40 >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 40, failed 0" "over the hard limit it still serves: the successor is not live"
 age "$second" 180000
 "$BIN/tools/db-run" "$DB" "UPDATE certificate SET renew_at = renew_at - 180000"

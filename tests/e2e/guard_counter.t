@@ -34,7 +34,7 @@ sign_past_the_guard() {
 }
 
 ks_is 0 "a certificate" issue payments
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=30 >/dev/null
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=30 >/dev/null
 ks_is 0 "a look at the counters" renew --due
 is "$OUT" "payments: nothing to do" "token and ledger agree"
 like "$("$BIN/tools/db-run" "$DB" "SELECT token_count FROM use_count WHERE token_count > 0")" "^3[0-9]$" "the token's count is kept"
@@ -60,7 +60,7 @@ ks_is 0 "a hard limit" renew --due
 read -r count limit < <(token_says)
 is "$((limit - count))" 20 "the token has the same distance to its own ($count of $limit)"
 is "$(journal token-limit)" 1 "the journal says so"
-"$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 count=15 >"$LAB/client"
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=15 >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 15, failed 0" "15 handshakes"
 good=0
 for _ in 1 2 3 4 5 6 7 8; do sign_past_the_guard && good=$((good + 1)); done

@@ -6,7 +6,7 @@ LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
 lab_usual
 LEDGER=$LAB/state/ledger
 signatures() { "$KEYSTAY" --config "$CONFIG" keys show payments --json | jq -r '.keys[0].signatures'; }
-hands() { "$BIN/tools/handshakes" "$LAB_TLS" payments.example 60 "count=$1"; }
+hands() { "$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 "count=$1"; }
 restart() {
 	lab_nginx_stop
 	lab_nginx_start
