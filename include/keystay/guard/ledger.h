@@ -24,7 +24,7 @@
 
 #define LEDGER_VERSION 1
 #define LEDGER_SLOTS 256      /* in a part */
-#define LEDGER_PARTS 64       /* at most */
+#define LEDGER_PARTS 256      /* at most: 65,536 keys */
 #define LEDGER_RAW 512        /* bytes of the longest raw public value: RSA-4096 */
 #define LEDGER_PARAMS 32      /* bytes of CKA_EC_PARAMS or CKA_PUBLIC_EXPONENT */
 #define LEDGER_HOURS 192      /* hours whose uses are kept apart: eight days */

@@ -107,21 +107,29 @@ guarded_behind(void)
 	return softhsm;
 }
 
+const char *
+guarded_so(void)
+{
+	static char path[PATH_MAX];
+
+	/* OUT/unit/test_x is this program, OUT/keystay-guard.so is beside its folder. */
+	memset(path, 0, sizeof path);
+	assert_true(readlink("/proc/self/exe", path, sizeof path - 1) > 0);
+	for (int up = 0; up < 2; up++)
+		*strrchr(path, '/') = '\0';
+	size_t room = sizeof path - strlen(path);
+	assert_true(snprintf(strchr(path, '\0'), room, "/keystay-guard.so") < (int)room);
+	return path;
+}
+
 CK_FUNCTION_LIST *
 guarded_copy(const char **ret_path)
 {
 	static char path[PATH_MAX];
 	static int n;
-	char original[PATH_MAX] = "";
 	AUTO(buf) struct buf bytes = BUF(1u << 20);
 
-	/* OUT/unit/test_x is this program, OUT/keystay-guard.so is beside its folder. */
-	assert_true(readlink("/proc/self/exe", original, sizeof original - 1) > 0);
-	for (int up = 0; up < 2; up++)
-		*strrchr(original, '/') = '\0';
-	size_t room = sizeof original - strlen(original);
-	assert_true(snprintf(strchr(original, '\0'), room, "/keystay-guard.so") < (int)room);
-	assert_ok(file_read(original, &bytes, UNIT_ERR));
+	assert_ok(file_read(guarded_so(), &bytes, UNIT_ERR));
 	snprintf(path, sizeof path, "%s/guard-%d.so", unit_folder(), n++);
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);

@@ -41,6 +41,9 @@ CK_FUNCTION_LIST *guarded_own(void);
 /* SoftHSM itself, with no guard before it. */
 CK_FUNCTION_LIST *guarded_behind(void);
 
+/* The keystay-guard.so that was built with this program; static. */
+const char *guarded_so(void);
+
 /* A new copy; *ret_path is its file when it is not NULL (static). */
 CK_FUNCTION_LIST *guarded_copy(const char **ret_path);
 
