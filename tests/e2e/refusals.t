@@ -115,7 +115,7 @@ mend
 
 # --- a full disk under the state
 mkdir "$LAB/disk"
-mount -t tmpfs -o size=1m,mode=711 tmpfs "$LAB/disk"
+mount -t tmpfs -o size=4m,mode=711 tmpfs "$LAB/disk"
 cp -a "$LAB/state/." "$LAB/disk/"
 mount --bind "$LAB/disk" "$LAB/state"
 dd if=/dev/zero of="$LAB/disk/filler" bs=1k 2>/dev/null
