@@ -195,8 +195,8 @@ struct ledger_slot *ledger_claim(
 enum ledger_verdict { USE_GRANTED, USE_OVER, USE_OFF, USE_MECHANISM };
 
 /*
- * Reserves one use at `now`, or refuses and counts that. For the agent itself nothing is refused.
- * A granted one is ended by one of the next three.
+ * Reserves one use, or refuses and counts that. For the agent itself nothing is refused. A granted
+ * one is ended by one of the next three.
  */
 enum ledger_verdict ledger_reserve(struct ledger_slot *s, uint32_t mechanism, bool agent);
 
