@@ -258,6 +258,7 @@ install: all
 	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
 	install -D -m 755 build/keystay-guard.so $(DESTDIR)$(PREFIX)/lib/keystay/keystay-guard.so
 	install -D -m 644 docs/keystay.8 $(DESTDIR)$(PREFIX)/share/man/man8/keystay.8
+	install -D -m 644 docs/keystay-guard.7 $(DESTDIR)$(PREFIX)/share/man/man7/keystay-guard.7
 	install -D -m 644 docs/keystay.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/keystay.yaml.5
 
 .SECONDARY:

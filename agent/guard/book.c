@@ -120,7 +120,7 @@ book_make(
 	const char *path, const unsigned char id[16], when_t now, struct book **ret, struct err *e)
 {
 	const struct ledger_header h = new_header(0, id, now);
-	enum ledger_fault fault;
+	enum ledger_fault fault = LEDGER_FINE;
 	char part[4200];
 
 	for (unsigned i = 1; i < LEDGER_PARTS; i++) {

@@ -218,6 +218,19 @@ hour_of(const struct owned_keys *all, const struct owned_key *of, int64_t hour)
 	return sum;
 }
 
+/* Told once, whichever of the certificate's keys is looked at. */
+static int
+note_alarmed(struct life *l, const struct owned_keys *all, const struct owned_key *of,
+	struct alarm *a, int64_t hour, struct err *e)
+{
+	a->row->alarmed_hour = hour;
+	for (size_t i = 0; of->certificate && i < all->count; i++)
+		if (all->item[i].certificate == of->certificate &&
+			use_row_alarmed(l->db, all->item[i].public_hash, hour, e) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 look_at_rate(struct life *l, const struct owned_keys *all, const struct owned_key *o,
 	const struct key_row *k, struct alarm *a, when_t now, struct err *e)
@@ -238,7 +251,8 @@ look_at_rate(struct life *l, const struct owned_keys *all, const struct owned_ke
 		if (n <= BUSY_LEAST || n <= times * most)
 			continue;
 		char text[WHEN_TEXT];
-		a->row->alarmed_hour = hour;
+		if (note_alarmed(l, all, o, a, hour, e) < 0)
+			return -1;
 		if (tell(l, k, "rate-alarm",
 			    "many clients, or somebody who spends signatures: see the servers' logs",
 			    e,
@@ -284,4 +298,11 @@ alarms_raise_other(struct life *l, const struct counts *was, const struct counts
 			(long long)signatures, (long long)more(&a, COUNT_UNKNOWN)) < 0)
 		return -1;
 	return look_at_refusals(l, NULL, &a, e);
+}
+
+int
+alarms_raise_missing(struct life *l, size_t keys, struct err *e)
+{
+	return tell(l, NULL, "ledger-rolled-back", "somebody put back or wrote over the ledger", e,
+		"the use ledger had lost %zu keys; they go on from the last checkpoint", keys);
 }

@@ -46,4 +46,7 @@ int alarms_raise(struct life *l, const struct owned_keys *all, struct alarm *a, 
 int alarms_raise_other(
 	struct life *l, const struct counts *was, const struct counts *is, struct err *e) MUST_USE;
 
+/* So many keys had no slot any more, and got one again. */
+int alarms_raise_missing(struct life *l, size_t keys, struct err *e) MUST_USE;
+
 #endif

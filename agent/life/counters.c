@@ -80,25 +80,27 @@ compare(struct life *l, const struct key_row *k, struct use_row *u, int64_t ours
 	return 0;
 }
 
-/* The armed limit, for the token to keep as well; set once for each limit. */
+/* What is journaled, and what the token is told, where our limit is another than it was told last.
+ */
 static int
 hand_down(struct life *l, struct token *t, const struct key_row *k, struct use_row *u,
 	struct ledger_slot *s, struct key_counter *c, struct err *e)
 {
 	int64_t hard = (int64_t)(ledger_get(&s->hard) & INT64_MAX);
 	struct key_name name = life_key_name(k);
-	int64_t ours = ledger_signatures(l, k->public_hash), left = hard - ours;
+	/* Both stop at the same signature when their distances are equal. */
+	int64_t left = hard ? hard - ledger_signatures(l, k->public_hash) : INT32_MAX;
 
-	/* The token's limit and ours stop at the same signature when their distances are equal. */
-	if (hard == 0 || left < 1 || (c->limit && c->limit - c->count <= left))
+	if (hard == u->token_hard || left < 1)
 		return 0;
 	if (key_counter_limit(t, &name, k->public_hash, left, c, e) < 0)
 		return -1;
+	u->token_hard = hard;
 	u->token_count = c->count;
 	u->token_ahead = ledger_signatures(l, k->public_hash) - c->count;
 	return life_journal(l, text_same(k->purpose, "certificate") ? k->owner : "", k->public_hash,
-		"token-limit", "", e, "key '%s': the token itself stops it after %lld signatures",
-		k->label, (long long)left);
+		"token-limit", "", e, "key '%s': the token itself stops it after %lld signatures%s",
+		k->label, (long long)left, hard ? "" : " (no limit is in force)");
 }
 
 static int
@@ -128,7 +130,8 @@ look_at_key(struct life *l, const char *id, struct err *e)
 	if (compare(l, &k, &u, ledger_signatures(l, k.public_hash), &c, e) < 0 ||
 		hand_down(l, o->token, &k, &u, s, &c, e) < 0)
 		return -1;
-	if (was.token_count == u.token_count && was.token_ahead == u.token_ahead)
+	if (was.token_count == u.token_count && was.token_ahead == u.token_ahead &&
+		was.token_hard == u.token_hard)
 		return 0;
 	return use_row_save(l->db, &u, e);
 }

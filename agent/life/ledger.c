@@ -87,13 +87,11 @@ ledger_serve(struct life *l, const struct key_row *row)
 /* What the guard lets a server do with the key: as much as its template has, also where the token
  * would not keep to that. */
 static void
-limit_mechanisms(const struct life *l, struct ledger_slot *s)
+limit_mechanisms(struct ledger_slot *s, bool raw_rsa)
 {
-	const struct token *t = l->last_token ? l->last_token->token : NULL;
 	const CK_MECHANISM_TYPE *list;
 
-	size_t n = template_mechanisms(
-		s->rsa ? FAMILY_RSA : FAMILY_EC, t && token_road(t) == ROAD_LIBP11, &list);
+	size_t n = template_mechanisms(s->rsa ? FAMILY_RSA : FAMILY_EC, raw_rsa, &list);
 	if (n > LEDGER_MECHANISMS)
 		BUG("more mechanisms than a slot has room for");
 	for (size_t i = 0; i < n; i++)
@@ -136,8 +134,9 @@ ledger_register(
 		life_warn(l, &why);
 		return;
 	}
+	const struct token *t = l->last_token ? l->last_token->token : NULL;
 	if (atomic_load(&s->mechanisms) == 0)
-		limit_mechanisms(l, s);
+		limit_mechanisms(s, t && token_road(t) == ROAD_LIBP11);
 	text_copy(named.public_hash, sizeof named.public_hash, public_hash);
 	ledger_follow(l, &named);
 }
@@ -181,10 +180,9 @@ make_new(struct life *l, const char *path, struct err *e)
 }
 
 /* A slot as the checkpoint has it: its key is known, whatever became of the file. */
-static int
-restore_one(void *ctx, const struct use_row *u, struct err *e)
+int
+ledger_restore(struct life *l, const struct use_row *u, struct err *e)
 {
-	struct life *l = ctx;
 	unsigned char hash[BOOK_HASH];
 	struct ledger_key k = {.rsa = u->rsa};
 	const struct counts c = counts_parse(u->counts);
@@ -200,10 +198,18 @@ restore_one(void *ctx, const struct use_row *u, struct err *e)
 	text_copy(k.serial, sizeof k.serial, u->serial);
 	if (book_register(l->book, &k, hash, STATE_UNKNOWN, services_now(l->services), &s, e) < 0)
 		return -1;
+	/* Which road it was made for is not known here: the longer list. */
+	limit_mechanisms(s, true);
 	ledger_raise(s, &c);
 	if (ledger_get(&s->last_use) == 0)
 		atomic_store(&s->last_use, (uint64_t)u->last_use);
 	return 0;
+}
+
+static int
+restore_one(void *ctx, const struct use_row *u, struct err *e)
+{
+	return ledger_restore(ctx, u, e);
 }
 
 static int

@@ -35,6 +35,10 @@ int64_t ledger_signatures(struct life *l, const char *public_hash);
 /* The ledger's word for a key's state. */
 enum ledger_state ledger_state_of(const char *key_state);
 
+/* A slot as its checkpoint has it: its key is known, whatever became of the file. */
+struct use_row;
+int ledger_restore(struct life *l, const struct use_row *u, struct err *e) MUST_USE;
+
 /* A slot's counts, raised to what was counted before; true when they were lower. */
 bool ledger_raise(struct ledger_slot *s, const struct counts *to);
 

@@ -18,7 +18,8 @@ limits_policy(const struct config *c, const struct key_row *k)
 int64_t
 limits_hard(const struct policy *p, const struct key_row *k)
 {
-	/* Only a key whose successor was proven to be served drains. */
+	/* A key drains when its successor is live: proven by handshakes, where there are endpoints.
+	 */
 	bool replaced =
 		text_same(k->state, KEY_DRAINING) || text_same(k->state_before, KEY_DRAINING);
 

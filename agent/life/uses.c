@@ -19,6 +19,8 @@ struct looking {
 	struct life *l;
 	struct owned_keys keys;
 	struct list changed; /* public hashes whose counts are not those of their checkpoint */
+	struct list missing; /* ... that have a checkpoint, and no slot any more */
+	struct list closed;  /* ... of keys that are long gone */
 	char *seen;          /* per slot: there is a checkpoint of it */
 	when_t now;
 	bool stored; /* something was: the ledger gets another epoch */
@@ -36,7 +38,9 @@ note_key(void *ctx, const struct key_row *k, struct err *e)
 	if (s && text_same(k->state, KEY_DESTROYED) &&
 		look->now - k->state_at > DESTROYED_DAYS * DAY) {
 		book_free(look->l->book, s);
-		return 0;
+		return list_add(&look->closed, k->public_hash)
+			       ? 0
+			       : err_set(e, ERR_FAILED, "no memory");
 	}
 	if (!s)
 		return 0;
@@ -51,7 +55,10 @@ compare_checkpoint(void *ctx, const struct use_row *u, struct err *e)
 	char text[COUNTS_TEXT];
 
 	if (!s)
-		return 0;
+		return list_has(&look->closed, u->public_hash) ||
+				       list_add(&look->missing, u->public_hash)
+			       ? 0
+			       : err_set(e, ERR_FAILED, "no memory");
 	look->seen[ledger_index(book_ledger(look->l->book), s)] = 1;
 	const struct counts c = counts_read(s->count);
 	counts_write(&c, text);
@@ -170,14 +177,34 @@ take_header(struct looking *look, struct ledger_row *row, struct err *e)
 	return alarms_raise_other(look->l, &was, &is, e);
 }
 
+/* Slots that somebody wrote over: back they go, with what was counted. */
+static int
+restore_missing(struct looking *look, struct err *e)
+{
+	struct use_row u;
+	bool found;
+
+	for (size_t i = 0; i < look->missing.count; i++)
+		if (use_row_get(look->l->db, look->missing.item[i], &u, &found, e) < 0 ||
+			ledger_restore(look->l, &u, e) < 0)
+			return -1;
+	if (look->missing.count == 0)
+		return 0;
+	look->stored = true;
+	return alarms_raise_missing(look->l, look->missing.count, e);
+}
+
 static int
 checkpoint(struct looking *look, struct err *e)
 {
 	struct life *l = look->l;
 	struct ledger_row row;
 
-	if (ledger_row_get(l->db, &row, e) < 0)
+	if (ledger_row_get(l->db, &row, e) < 0 || restore_missing(look, e) < 0)
 		return -1;
+	for (size_t i = 0; i < look->closed.count; i++)
+		if (use_row_close(l->db, look->closed.item[i], e) < 0)
+			return -1;
 	for (size_t i = 0; i < look->changed.count; i++)
 		if (take_one(look, look->changed.item[i], e) < 0)
 			return -1;
@@ -230,5 +257,7 @@ uses_look(struct life *l)
 	}
 	owned_keys_clear(&all.keys);
 	list_free(&all.changed);
+	list_free(&all.missing);
+	list_free(&all.closed);
 	free(all.seen);
 }

@@ -3,6 +3,7 @@
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/state/db.h"
+#include "keystay/life/usage.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/keys.h"
 
@@ -20,40 +21,50 @@ list(struct run *r)
 	return EXIT_DONE;
 }
 
-/* The oldest key of the live version. */
+/* The oldest key of the live version, and the one that was used most. */
 struct oldest {
 	struct db *db;
+	struct usage *usage;
 	when_t made_at;
+	int64_t signatures;
 };
 
 static int
 look_at_key(void *ctx, const struct version_row *v, struct err *e)
 {
 	struct oldest *o = ctx;
+	struct key_usage used;
 	struct key_row key;
 
 	if (key_get(o->db, v->key_id, &key, e) < 0)
 		return -1;
 	if (o->made_at == 0 || key.created_at < o->made_at)
 		o->made_at = key.created_at;
+	if (usage_of(o->usage, &key, &used, e) < 0)
+		return -1;
+	if (used.signatures > o->signatures)
+		o->signatures = used.signatures;
 	return 0;
 }
 
 static int
-key_age(struct run *r, const struct certificate_conf *c, when_t *ret, struct err *e)
+look_at_keys(
+	struct run *r, const struct certificate_conf *c, struct policy_facts *ret, struct err *e)
 {
 	AUTO(db) struct db *db = NULL;
+	AUTO(usage) struct usage *usage = NULL;
 	struct certificate_row row;
 
-	*ret = 0;
-	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0)
+	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0 ||
+		usage_open(r->config, db, &usage, e) < 0)
 		return -1;
-	struct oldest oldest = {.db = db};
+	struct oldest oldest = {.db = db, .usage = usage};
 	if (db && (certificate_get(db, c->name, &row, e) < 0 ||
 			  (row.live_version && version_each(db, c->name, row.live_version,
 						       look_at_key, &oldest, e) < 0)))
 		return -1;
-	*ret = oldest.made_at;
+	ret->key_made_at = oldest.made_at;
+	ret->signatures = oldest.signatures;
 	return 0;
 }
 
@@ -71,7 +82,7 @@ explain(struct run *r, const char *name)
 			r->config->path);
 		return run_fail(r, &e);
 	}
-	if (key_age(r, c, &facts.key_made_at, &e) < 0)
+	if (look_at_keys(r, c, &facts, &e) < 0)
 		return run_fail(r, &e);
 	for (size_t i = 0; i < c->keys; i++)
 		types[facts.key_types++] = key_type_word(c->key[i]);

@@ -73,8 +73,9 @@ look_at_endpoint(struct run *r, struct live *live, const struct certificate_conf
 		"the server anew",
 		c->name);
 	run_finding(r, "warn", where, hint,
-		"the server at '%s' signs past the guard: it uses the vendor's module directly, and "
-		"its signatures are not counted",
+		"the server at '%s' signs past the guard: it uses the vendor's module directly, or "
+		"its guard could not open the ledger (its error log says so); its signatures are "
+		"not counted",
 		endpoint);
 	return 0;
 }

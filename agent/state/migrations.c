@@ -145,6 +145,8 @@ static const char *const migrations[] = {
 	"  alarmed_hour INTEGER NOT NULL,"
 	"  token_count INTEGER NOT NULL," /* -1 = the token has no counter */
 	"  token_ahead INTEGER NOT NULL,"
+	"  token_hard INTEGER NOT NULL," /* our limit that the token was told */
+	"  closed INTEGER NOT NULL,"     /* the key is long gone: it needs no slot any more */
 	"  at INTEGER NOT NULL) STRICT;",
 };
 

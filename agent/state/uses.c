@@ -4,7 +4,7 @@
 
 #define COLUMNS                                                                         \
 	"public_hash, rsa, raw, params, label, serial, counts, last_use, alarmed_hour," \
-	" token_count, token_ahead, at"
+	" token_count, token_ahead, token_hard, at"
 
 static int
 ledger_row(void *ctx, sqlite3_stmt *row, struct err *e)
@@ -39,12 +39,13 @@ ledger_row_save(struct db *db, const struct ledger_row *r, struct err *e)
 int
 use_row_save(struct db *db, const struct use_row *r, struct err *e)
 {
-	static const char sql[] = "INSERT OR REPLACE INTO use_count (" COLUMNS ")"
-				  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+	static const char sql[] =
+		"INSERT OR REPLACE INTO use_count (" COLUMNS ", closed)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)";
 
-	return db_run(db, e, sql, "titttttiiiii", r->public_hash, (int64_t)r->rsa, r->raw,
+	return db_run(db, e, sql, "titttttiiiiii", r->public_hash, (int64_t)r->rsa, r->raw,
 		r->params, r->label, r->serial, r->counts, r->last_use, r->alarmed_hour,
-		r->token_count, r->token_ahead, r->at);
+		r->token_count, r->token_ahead, r->token_hard, r->at);
 }
 
 static void
@@ -61,7 +62,8 @@ read_row(sqlite3_stmt *row, struct use_row *u)
 	u->alarmed_hour = sqlite3_column_int64(row, 8);
 	u->token_count = sqlite3_column_int64(row, 9);
 	u->token_ahead = sqlite3_column_int64(row, 10);
-	u->at = sqlite3_column_int64(row, 11);
+	u->token_hard = sqlite3_column_int64(row, 11);
+	u->at = sqlite3_column_int64(row, 12);
 }
 
 struct one {
@@ -110,10 +112,26 @@ int
 use_rows_each(struct db *db, int (*each)(void *ctx, const struct use_row *row, struct err *e),
 	void *ctx, struct err *e)
 {
-	static const char sql[] = "SELECT " COLUMNS " FROM use_count ORDER BY public_hash";
+	static const char sql[] =
+		"SELECT " COLUMNS " FROM use_count WHERE closed = 0 ORDER BY public_hash";
 	struct each all = {each, ctx};
 
 	return db_query(db, e, each_row, &all, sql, "");
+}
+
+int
+use_row_close(struct db *db, const char *public_hash, struct err *e)
+{
+	return db_run(
+		db, e, "UPDATE use_count SET closed = 1 WHERE public_hash = ?1", "t", public_hash);
+}
+
+int
+use_row_alarmed(struct db *db, const char *public_hash, int64_t hour, struct err *e)
+{
+	static const char sql[] = "UPDATE use_count SET alarmed_hour = ?2 WHERE public_hash = ?1";
+
+	return db_run(db, e, sql, "ti", public_hash, hour);
 }
 
 static int

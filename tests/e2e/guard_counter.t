@@ -65,4 +65,13 @@ like "$(cat "$LAB/client")" "^handshakes 15, failed 0" "15 handshakes"
 good=0
 for _ in 1 2 3 4 5 6 7 8; do sign_past_the_guard && good=$((good + 1)); done
 is "$good" 5 "past the guard the token gives what is left, and no more"
+policy ", max_signatures: {hard: $((made + 60)), hard_when: always}"
+ks_is 0 "the limit is raised" renew --due
+"$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=10 >"$LAB/client"
+like "$(cat "$LAB/client")" "^handshakes 10, failed 0" "in the token as well: service is back"
+policy ""
+ks_is 0 "the limit is lifted" renew --due
+read -r count limit < <(token_says)
+[ "$((limit - count))" -gt 1000000 ]
+is $? 0 "the token's, too"
 done_testing

@@ -91,6 +91,7 @@ hands 10 >/dev/null
 kill -0 "$(lab_nginx_pid)"
 is $? 0 "noise in the slots: the server lives"
 ks_is 0 "and the agent" renew --due
+like "$OUT" "the use ledger had (lost [0-9]+ keys|fewer signatures)" "which tells it"
 at_least "$(signatures)" "$count" "the key's count is there"
 
 # A disk that is full: certificates are renewed all the same.

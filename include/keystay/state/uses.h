@@ -35,6 +35,7 @@ struct use_row {
 	/* Where the token counts too: what it said, and our uses less that; -1 where it does not.
 	 */
 	int64_t token_count, token_ahead;
+	int64_t token_hard; /* our limit that the token was told; 0 = none */
 	when_t at;
 };
 
@@ -44,9 +45,15 @@ int use_row_save(struct db *db, const struct use_row *row, struct err *e) MUST_U
 int use_row_get(struct db *db, const char *public_hash, struct use_row *ret, bool *ret_found,
 	struct err *e) MUST_USE;
 
-/* All of them, in the order of their hashes. */
+/* All of keys that should have a slot, in the order of their hashes. */
 int use_rows_each(struct db *db, int (*each)(void *ctx, const struct use_row *row, struct err *e),
 	void *ctx, struct err *e) MUST_USE;
+
+/* The key is long gone and its slot given back: the checkpoint stays as history. */
+int use_row_close(struct db *db, const char *public_hash, struct err *e) MUST_USE;
+
+/* An hour that was told for one key of a certificate is told for all of them. */
+int use_row_alarmed(struct db *db, const char *public_hash, int64_t hour, struct err *e) MUST_USE;
 
 /* The tokens (names) that are known to count the signatures of a key that they still have. */
 struct list;
