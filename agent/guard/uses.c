@@ -88,33 +88,37 @@ unresolved(const struct entry *e, void *ctx)
 	return !e->slot;
 }
 
-/* The new file, where this process may open it. The old one stays mapped: somebody may be about to
- * count in it. */
-static void
-follow_replaced(void)
+/* Another file than the one that is mapped, where this process may open it. What was mapped stays:
+ * somebody may be about to count in it. */
+static bool
+follow(const char *path)
 {
 	static struct ledger fresh;
 
-	if (ledger_map(&fresh, uses.ledger.path, true) != LEDGER_FINE) {
-		guard_say(SAY_REPLACED,
-			"the ledger '%s' was replaced or removed; this process goes on counting in "
-			"the old one until it is started anew",
-			uses.ledger.path);
-		return;
-	}
+	if (ledger_map(&fresh, path, true) != LEDGER_FINE)
+		return false;
 	uses.ledger = fresh;
 	atomic_store(&uses.header, ledger_header(&uses.ledger));
 	table_clear(&uses.keys);
+	return true;
 }
 
 void
 uses_look_again(void)
 {
+	const char *path = guard_settings()->ledger;
+
 	lock();
 	if (ledger_look_again(&uses.ledger))
 		table_remove_if(&uses.keys, unresolved, NULL);
-	if (uses.ledger.gone)
-		follow_replaced();
+	if (uses.ledger.gone && !follow(path))
+		guard_say(SAY_REPLACED,
+			"the ledger '%s' was replaced or removed; this process goes on counting in "
+			"the old one until it is started anew",
+			path);
+	/* A server may be started before the agent ever ran. */
+	if (!uses.ledger.path[0] && path[0])
+		(void)follow(path);
 	unlock();
 }
 

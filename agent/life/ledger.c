@@ -100,40 +100,69 @@ limit_mechanisms(struct ledger_slot *s, bool raw_rsa)
 }
 
 static int
+read_key(struct life *l, const struct key_row *row, const EVP_PKEY *public, struct ledger_key *ret,
+	struct err *e)
+{
+	if (public_raw(public, ret, e) < 0)
+		return -1;
+	ret->id_bytes = (size_t)hex_decode(row->id, ret->id, sizeof ret->id);
+	text_copy(ret->label, sizeof ret->label, row->label);
+	if (l->last_token && l->last_token->token)
+		text_copy(ret->serial, sizeof ret->serial,
+			token_identity_of(l->last_token->token)->serial);
+	return 0;
+}
+
+/* Known by the database from now on, whatever becomes of the ledger, or where there is none now. */
+static int
+store_key(struct life *l, const char *public_hash, const struct ledger_key *k, struct err *e)
+{
+	struct use_row u = {.rsa = k->rsa, .counts = "{}", .token_count = -1};
+	struct use_row there;
+	bool found;
+
+	if (use_row_get(l->db, public_hash, &there, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	text_copy(u.public_hash, sizeof u.public_hash, public_hash);
+	hex_encode(k->raw, k->raw_bytes, u.raw);
+	hex_encode(k->params, k->params_bytes, u.params);
+	text_copy(u.label, sizeof u.label, k->label);
+	text_copy(u.serial, sizeof u.serial, k->serial);
+	return use_row_save(l->db, &u, e);
+}
+
+static int
 register_key(struct life *l, const struct key_row *row, const char *public_hash,
 	const EVP_PKEY *public, struct ledger_slot **ret, struct err *e)
 {
 	unsigned char hash[BOOK_HASH];
 	struct ledger_key k;
 
-	if (public_raw(public, &k, e) < 0)
+	if (read_key(l, row, public, &k, e) < 0 || store_key(l, public_hash, &k, e) < 0)
 		return -1;
 	if (hex_decode(public_hash, hash, sizeof hash) != sizeof hash)
 		BUG("a public hash that is none");
-	k.id_bytes = (size_t)hex_decode(row->id, k.id, sizeof k.id);
-	text_copy(k.label, sizeof k.label, row->label);
-	if (l->last_token && l->last_token->token)
-		text_copy(
-			k.serial, sizeof k.serial, token_identity_of(l->last_token->token)->serial);
-	return book_register(
-		l->book, &k, hash, ledger_state_of(row->state), services_now(l->services), ret, e);
+	return l->book ? book_register(l->book, &k, hash, ledger_state_of(row->state),
+				 services_now(l->services), ret, e)
+		       : 0;
 }
 
 void
 ledger_register(
 	struct life *l, const struct key_row *row, const char *public_hash, const EVP_PKEY *public)
 {
+	struct ledger_slot *s = ledger_slot_of(l, public_hash);
 	struct key_row named = *row;
 	struct err why;
 
-	if (!l->book || !public)
-		return;
-	struct ledger_slot *s = ledger_slot_of(l, public_hash);
 	if (!s && register_key(l, row, public_hash, public, &s, &why) < 0) {
 		err_in(&why, "the signatures of key '%s' are not counted", row->label);
 		life_warn(l, &why);
-		return;
 	}
+	if (!s)
+		return;
 	const struct token *t = l->last_token ? l->last_token->token : NULL;
 	if (atomic_load(&s->mechanisms) == 0)
 		limit_mechanisms(s, t && token_road(t) == ROAD_LIBP11);

@@ -182,16 +182,18 @@ static int
 restore_missing(struct looking *look, struct err *e)
 {
 	struct use_row u;
+	size_t lost = 0;
 	bool found;
 
-	for (size_t i = 0; i < look->missing.count; i++)
+	for (size_t i = 0; i < look->missing.count; i++) {
 		if (use_row_get(look->l->db, look->missing.item[i], &u, &found, e) < 0 ||
 			ledger_restore(look->l, &u, e) < 0)
 			return -1;
-	if (look->missing.count == 0)
-		return 0;
-	look->stored = true;
-	return alarms_raise_missing(look->l, look->missing.count, e);
+		/* A key that was made while there was no ledger never had a slot. */
+		lost += !text_same(u.counts, "{}");
+	}
+	look->stored = look->stored || lost;
+	return lost ? alarms_raise_missing(look->l, lost, e) : 0;
 }
 
 static int

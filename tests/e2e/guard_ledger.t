@@ -104,4 +104,17 @@ is "$(served payments.example)" "$(live_fingerprint payments)" "the new certific
 rm -r "$LEDGER.new"
 ks_is 0 "when that is mended" renew --due
 like "$OUT" "is gone; what was counted since" "the ledger is made anew"
+
+# A server that was started without a ledger takes the one that is made later, at its next reload.
+rm "$LEDGER"
+lab_nginx_stop
+lab_nginx_start 2>"$LAB/log/nginx.start"
+like "$(cat "$LAB/log/nginx.start")" "keystay-guard: the ledger '$LEDGER' is not there; signatures are counted in memory only" "a server without a ledger says so"
+is "$(hands 5)" "handshakes 5, failed 0, certificates 1" "and serves"
+ks_is 0 "the ledger is made" renew --due
+count=$(signatures)
+"$LAB/reload-nginx"
+sleep 2
+hands 10 >/dev/null
+at_least "$(signatures)" $((count + 10)) "after a reload it counts in it"
 done_testing
