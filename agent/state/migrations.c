@@ -183,8 +183,9 @@ db_migrate(struct db *db, struct err *e)
 			(long long)version);
 		return err_hint(e, "use that version, or put back a backup");
 	}
+	bool has_content = version > 0;
 	while (version < (int64_t)COUNT(migrations)) {
-		if (version > 0 && back_up(db, version, e) < 0)
+		if (has_content && back_up(db, version, e) < 0)
 			return -1;
 		if (db_begin(db, e) < 0)
 			return -1;

@@ -17,10 +17,13 @@ ks_is 0 "the first certificate" issue payments
 
 strace -qq -y -o "$LAB/trace" -e trace="$CALLS" "$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1
 is $? 0 "a renewal under strace"
-# A line per point: the call and which one of its kind it is.
-awk -F'(' '{ ++n[$1] } !/tokens\/[^>]*\/(token\.object|generation)>/ { print $1, n[$1] }' \
-	"$LAB/trace" >"$LAB/all-points"
-left_out=$(($(wc -l <"$LAB/trace") - $(wc -l <"$LAB/all-points")))
+# A second one, since how much is written depends on what was counted and asked meanwhile.
+strace -qq -y -o "$LAB/trace2" -e trace="$CALLS" "$KEYSTAY" --config "$CONFIG" renew payments --force --key new >/dev/null 2>&1
+is $? 0 "and another"
+# A line per point: the call and which one of its kind it is, where both runs came to it.
+awk -F'(' 'NR == FNR { ++most[$1]; next } ++n[$1] <= most[$1] && !/tokens\/[^>]*\/(token\.object|generation)>/ { print $1, n[$1] }' \
+	"$LAB/trace2" "$LAB/trace" >"$LAB/all-points"
+left_out=$(grep -cE 'tokens/[^>]*/(token\.object|generation)>' "$LAB/trace")
 total=$(wc -l <"$LAB/all-points")
 if [ "$POINTS" = all ]; then
 	awk -v share="${KILL_SHARE:-1/1}" 'BEGIN { split(share, s, "/") } NR % s[2] == s[1] % s[2]' \
