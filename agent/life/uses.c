@@ -177,7 +177,15 @@ take_header(struct looking *look, struct ledger_row *row, struct err *e)
 	return alarms_raise_other(look->l, &was, &is, e);
 }
 
-/* Slots that somebody wrote over: back they go, with what was counted. */
+static int
+follow_key(void *ctx, const struct key_row *k, struct err *e)
+{
+	(void)e;
+	ledger_follow(ctx, k);
+	return 0;
+}
+
+/* Slots that somebody wrote over: back they go, with what was counted, state and limits. */
 static int
 restore_missing(struct looking *look, struct err *e)
 {
@@ -192,6 +200,9 @@ restore_missing(struct looking *look, struct err *e)
 		/* A key that was made while there was no ledger never had a slot. */
 		lost += !text_same(u.counts, "{}");
 	}
+	/* At once: a guard that refuses unknown keys would refuse them until the next look. */
+	if (look->missing.count && keys_each(look->l->db, NULL, follow_key, look->l, e) < 0)
+		return -1;
 	look->stored = look->stored || lost;
 	return lost ? alarms_raise_missing(look->l, lost, e) : 0;
 }
