@@ -1,6 +1,5 @@
 #include "alarms.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,24 +62,6 @@ owned_keys_clear(struct owned_keys *all)
 	*all = (struct owned_keys){0};
 }
 
-/* Journaled, and told. */
-static int PRINTF_LIKE(6, 7) tell(struct life *l, const struct key_row *k, const char *kind,
-	const char *hint, struct err *e, const char *fmt, ...)
-{
-	char text[1024];
-	struct err why;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	err_set(&why, ERR_POLICY, "%s", text);
-	err_hint(&why, "%s", hint);
-	life_warn(l, &why);
-	return life_journal(l, k && text_same(k->purpose, "certificate") ? k->owner : "",
-		k ? k->public_hash : "", kind, "", e, "%s", text);
-}
-
 static int64_t
 more(const struct alarm *a, enum ledger_count which)
 {
@@ -130,7 +111,7 @@ look_at_budget(
 			       : 0;
 	if (policy_budget_spent(p, a->was.of[COUNT_USES]))
 		return 0;
-	return tell(l, k, "soft-limit",
+	return life_alarm(l, k, "soft-limit",
 		"'keystay keys compromise' has the agent make another account", e,
 		"key '%s' of '%s' made %lld signatures of %lld", k->label, k->owner,
 		(long long)a->is.of[COUNT_USES], (long long)(p->soft ? p->soft : p->hard));
@@ -151,7 +132,7 @@ look_at_refusals(struct life *l, const struct key_row *k, const struct alarm *a,
 			n += (size_t)snprintf(what + n, sizeof what - n, "%s%s %lld", n ? ", " : "",
 				ledger_count_word((enum ledger_count)i),
 				(long long)more(a, (enum ledger_count)i));
-	return tell(l, k, "operation-refused",
+	return life_alarm(l, k, "operation-refused",
 		"no TLS server asks for this: see what else runs with the token's PIN", e,
 		"key '%s': a server was refused what it has no business with (%s)",
 		k ? k->label : "unknown", what);
@@ -162,12 +143,12 @@ look_at_state(
 	struct life *l, const struct key_row *k, const struct alarm *a, when_t now, struct err *e)
 {
 	if (more(a, COUNT_STAGED) > 0 &&
-		tell(l, k, "staged-key-used", "see who has this key configured", e,
+		life_alarm(l, k, "staged-key-used", "see who has this key configured", e,
 			"key '%s' has no certificate yet, and a server made %lld signatures with it",
 			k->label, (long long)more(a, COUNT_STAGED)) < 0)
 		return -1;
 	if (more(a, COUNT_OVER) > 0 &&
-		tell(l, k, "hard-limit", "'keystay keys show' has its count and its limit", e,
+		life_alarm(l, k, "hard-limit", "'keystay keys show' has its count and its limit", e,
 			"key '%s' is at its hard limit: %lld signatures were refused", k->label,
 			(long long)more(a, COUNT_OVER)) < 0)
 		return -1;
@@ -177,7 +158,7 @@ look_at_state(
 	 */
 	if (text_same(k->state, KEY_DISABLED) && key_watch_again(l->db, k->id, now, e) < 0)
 		return -1;
-	return tell(l, k, "disabled-key-used",
+	return life_alarm(l, k, "disabled-key-used",
 		"find the server that still has it, and reload it; 'keystay keys enable' brings the "
 		"key back",
 		e, "key '%s' is %s, and a server tried to sign with it %lld times", k->label,
@@ -190,14 +171,14 @@ look_at_unknown(struct life *l, const struct alarm *a, struct err *e)
 	int64_t signatures = more(a, COUNT_USES) - more(a, COUNT_AGENT);
 
 	if (signatures > 0 &&
-		tell(l, NULL, "unknown-key-used",
+		life_alarm(l, NULL, "unknown-key-used",
 			"a key that keystay did not make; 'unknown=refuse' in the guard's settings "
 			"stops it",
 			e, "the key '%s' in the token with serial '%s' made %lld signatures",
 			a->row->label, a->row->serial, (long long)signatures) < 0)
 		return -1;
 	if (more(a, COUNT_UNKNOWN) > 0 &&
-		tell(l, NULL, "unknown-key-used", "a key that keystay did not make", e,
+		life_alarm(l, NULL, "unknown-key-used", "a key that keystay did not make", e,
 			"the key '%s' was refused %lld signatures: the ledger does not know it",
 			a->row->label, (long long)more(a, COUNT_UNKNOWN)) < 0)
 		return -1;
@@ -253,7 +234,7 @@ look_at_rate(struct life *l, const struct owned_keys *all, const struct owned_ke
 		char text[WHEN_TEXT];
 		if (note_alarmed(l, all, o, a, hour, e) < 0)
 			return -1;
-		if (tell(l, k, "rate-alarm",
+		if (life_alarm(l, k, "rate-alarm",
 			    "many clients, or somebody who spends signatures: see the servers' logs",
 			    e,
 			    "key '%s' made %lld signatures in the hour from %s; the busiest hour of "
@@ -273,7 +254,8 @@ alarms_raise(
 	struct key_row k;
 
 	if (a->rolled_back &&
-		tell(l, NULL, "ledger-rolled-back", "somebody put back or wrote over the ledger", e,
+		life_alarm(l, NULL, "ledger-rolled-back",
+			"somebody put back or wrote over the ledger", e,
 			"the use ledger had fewer signatures of the key '%s' than were counted",
 			a->row->label) < 0)
 		return -1;
@@ -292,7 +274,7 @@ alarms_raise_other(struct life *l, const struct counts *was, const struct counts
 	int64_t signatures = more(&a, COUNT_USES) - more(&a, COUNT_AGENT);
 
 	if (signatures + more(&a, COUNT_UNKNOWN) > 0 &&
-		tell(l, NULL, "unknown-key-used",
+		life_alarm(l, NULL, "unknown-key-used",
 			"keys that keystay did not make, and whose public half is not in the token",
 			e, "keys that nobody knows made %lld signatures, and were refused %lld",
 			(long long)signatures, (long long)more(&a, COUNT_UNKNOWN)) < 0)
@@ -303,6 +285,7 @@ alarms_raise_other(struct life *l, const struct counts *was, const struct counts
 int
 alarms_raise_missing(struct life *l, size_t keys, struct err *e)
 {
-	return tell(l, NULL, "ledger-rolled-back", "somebody put back or wrote over the ledger", e,
+	return life_alarm(l, NULL, "ledger-rolled-back",
+		"somebody put back or wrote over the ledger", e,
 		"the use ledger had lost %zu keys; they go on from the last checkpoint", keys);
 }

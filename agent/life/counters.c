@@ -35,25 +35,10 @@ note(void *ctx, const struct key_row *k, struct err *e)
 	return list_add(&all->ids, k->id) ? 0 : err_set(e, ERR_FAILED, "no memory");
 }
 
-static int PRINTF_LIKE(4, 5)
-	tell(struct life *l, const struct key_row *k, struct err *e, const char *fmt, ...)
-{
-	char text[600];
-	struct err why;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	err_set(&why, ERR_POLICY, "%s", text);
-	err_hint(&why,
-		"who else has the PIN of token '%s'? A server that loads the vendor's "
-		"module directly is found by 'keystay check'",
-		k->token);
-	life_warn(l, &why);
-	return life_journal(l, text_same(k->purpose, "certificate") ? k->owner : "", k->public_hash,
-		"counter-disagrees", "", e, "%s", text);
-}
+#define DISAGREES "counter-disagrees"
+#define WHO_ELSE                                                                             \
+	"who else has the token's PIN? A server that loads the vendor's module directly is " \
+	"found by 'keystay check'"
 
 /*
  * How far the ledger is ahead of the token may grow (a killed process leaves a use reserved), and
@@ -66,11 +51,12 @@ compare(struct life *l, const struct key_row *k, struct use_row *u, int64_t ours
 	int64_t ahead = ours - c->count;
 
 	if (u->token_count >= 0 && c->count < u->token_count &&
-		tell(l, k, e, "key '%s': the token's counter went back from %lld to %lld", k->label,
+		life_alarm(l, k, DISAGREES, WHO_ELSE, e,
+			"key '%s': the token's counter went back from %lld to %lld", k->label,
 			(long long)u->token_count, (long long)c->count) < 0)
 		return -1;
 	if (u->token_count >= 0 && c->count >= u->token_count && ahead < u->token_ahead &&
-		tell(l, k, e,
+		life_alarm(l, k, DISAGREES, WHO_ELSE, e,
 			"key '%s': the token counted %lld signatures more than the ledger: they "
 			"were made past the guard",
 			k->label, (long long)(u->token_ahead - ahead)) < 0)

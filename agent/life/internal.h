@@ -158,6 +158,10 @@ int life_journal(struct life *l, const char *certificate, const char *key_hash, 
 /* Tells the watcher of something that went wrong without ending anything. */
 void life_warn(struct life *l, const struct err *why);
 
+/* Journaled and told: something about a key (NULL for none) that somebody should look at. */
+int life_alarm(struct life *l, const struct key_row *k, const char *kind, const char *hint,
+	struct err *e, const char *fmt, ...) PRINTF_LIKE(6, 7) MUST_USE;
+
 /* Tells the watcher. */
 void life_progress(struct life *l, const struct work *w, const char *step, const char *doing);
 

@@ -190,13 +190,9 @@ ledger_raise(struct ledger_slot *s, const struct counts *to)
 static int
 tell_fate(struct life *l, const char *kind, const char *text, struct err *e)
 {
-	struct err why;
-
-	err_set(&why, ERR_FAILED, "%s", text);
-	err_hint(&why,
-		"counts go on from the last checkpoint; start the servers anew that had it open");
-	life_warn(l, &why);
-	return life_journal(l, "", "", kind, "", e, "%s", text);
+	return life_alarm(l, NULL, kind,
+		"counts go on from the last checkpoint; start the servers anew that had it open", e,
+		"%s", text);
 }
 
 static int

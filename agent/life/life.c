@@ -189,6 +189,24 @@ life_warn(struct life *l, const struct err *why)
 		l->conf.watcher.warning(l->conf.watcher.ctx, why);
 }
 
+int
+life_alarm(struct life *l, const struct key_row *k, const char *kind, const char *hint,
+	struct err *e, const char *fmt, ...)
+{
+	char text[1024];
+	struct err why;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	err_set(&why, ERR_POLICY, "%s", text);
+	err_hint(&why, "%s", hint);
+	life_warn(l, &why);
+	return life_journal(l, k && text_same(k->purpose, "certificate") ? k->owner : "",
+		k ? k->public_hash : "", kind, "", e, "%s", text);
+}
+
 void
 life_progress(struct life *l, const struct work *w, const char *step, const char *doing)
 {
