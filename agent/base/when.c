@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "keystay/base/text.h"
+
 static const char months[12][4] = {
 	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
@@ -156,5 +158,47 @@ when_parse_http(const char *text, size_t len, when_t *ret)
 	if (!is_written(copy, m, year, day, hour, minute, second))
 		return false;
 	*ret = when_from_utc(year, m + 1, day, hour, minute, second);
+	return true;
+}
+
+/* "Z", or "+HH:MM": seconds east of Greenwich. */
+static bool
+read_offset(const char *text, when_t *ret)
+{
+	int hours, minutes, end = 0;
+	char sign;
+
+	*ret = 0;
+	if (text_same(text, "Z") || text_same(text, "z"))
+		return true;
+	if (strlen(text) != 6 || strspn(text + 1, "0123456789:") != 5 ||
+		sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &end) != 3 || end != 6 ||
+		(sign != '+' && sign != '-') || hours > 23 || minutes > 59)
+		return false;
+	*ret = (hours * HOUR + minutes * MINUTE) * (sign == '-' ? -1 : 1);
+	return true;
+}
+
+bool
+when_parse_rfc3339(const char *text, when_t *ret)
+{
+	int year, month, day, hour, minute, second, end = 0;
+	when_t offset;
+
+	if (strspn(text, "0123456789-Tt:") < 19 || strlen(text) > 40 ||
+		sscanf(text, "%4d-%2d-%2d%*1[Tt]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
+			&second, &end) != 6 ||
+		end != 19 || !date_valid(year, month, day, hour, minute, second))
+		return false;
+	const char *rest = text + end;
+	if (*rest == '.') {
+		size_t digits = strspn(rest + 1, "0123456789");
+		if (digits == 0)
+			return false;
+		rest += 1 + digits;
+	}
+	if (!read_offset(rest, &offset))
+		return false;
+	*ret = when_from_utc(year, month, day, hour, minute, second) - offset;
 	return true;
 }

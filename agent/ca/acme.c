@@ -37,8 +37,9 @@ acme_open(
 	a->public = needs->account_public;
 	text_copy(a->account, sizeof a->account, needs->account_url);
 	snprintf(name, sizeof name, "authority '%s'", conf->name);
-	if (http_open(name, conf->trust, &a->http, e) < 0 || jwk_make(a->public, &a->jwk, e) < 0 ||
-		jwk_thumbprint(a->jwk, &a->thumbprint, e) < 0) {
+	if (http_open(name, conf->trust, &a->http, e) < 0 ||
+		(a->public && (jwk_make(a->public, &a->jwk, e) < 0 ||
+				      jwk_thumbprint(a->jwk, &a->thumbprint, e) < 0))) {
 		acme_close(a);
 		return -1;
 	}
@@ -91,8 +92,8 @@ send_request(struct acme *a, const struct http_request *r, struct http_answer *r
 }
 
 /* What came instead of the expected: a problem document, or something that is none. */
-static int
-fail_status(struct acme *a, const struct http_answer *answer, char problem[48], struct err *e)
+int
+acme_fail(struct acme *a, const struct http_answer *answer, char problem[48], struct err *e)
 {
 	AUTO(json_t) json_t *json = NULL;
 	struct err ignored;
@@ -108,21 +109,39 @@ fail_status(struct acme *a, const struct http_answer *answer, char problem[48], 
 }
 
 int
+acme_get(struct acme *a, const char *url, struct http_answer *ret, struct err *e)
+{
+	const struct http_request r = {
+		.method = HTTP_GET, .url = url, .ceiling = ACME_ANSWER_MAX, .follow = true};
+
+	return send_request(a, &r, ret, e);
+}
+
+/* RFC 9773 4: a server that has renewal windows says where. A wrong place is none. */
+static void
+keep_renewal_info(struct acme *a, const json_t *directory)
+{
+	struct err ignored;
+
+	a->renewal_info[0] = '\0';
+	if (!*json_text_at(directory, "renewalInfo"))
+		return;
+	if (acme_url(directory, "renewalInfo", a->renewal_info, &ignored) < 0)
+		log_debug("authority '%s': %s", a->conf->name, ignored.text);
+}
+
+int
 acme_need_directory(struct acme *a, struct err *e)
 {
 	AUTO(http_answer) struct http_answer answer = {0};
 	AUTO(json_t) json_t *json = NULL;
-	const struct http_request r = {.method = HTTP_GET,
-		.url = a->conf->url,
-		.ceiling = ACME_ANSWER_MAX,
-		.follow = true};
 
 	if (a->has_directory)
 		return 0;
-	if (send_request(a, &r, &answer, e) < 0)
+	if (acme_get(a, a->conf->url, &answer, e) < 0)
 		return -1;
 	if (answer.status != 200)
-		return fail_status(a, &answer, NULL, e);
+		return acme_fail(a, &answer, NULL, e);
 	if (json_read(buf_text(&answer.body), answer.body.len, &json, e) < 0 ||
 		acme_url(json, "newNonce", a->new_nonce, e) < 0 ||
 		acme_url(json, "newAccount", a->new_account, e) < 0 ||
@@ -131,6 +150,7 @@ acme_need_directory(struct acme *a, struct err *e)
 			a->conf->url);
 		return err_hint(e, "mend 'url:' of the authority");
 	}
+	keep_renewal_info(a, json);
 	a->has_directory = true;
 	return 0;
 }
@@ -147,7 +167,7 @@ need_nonce(struct acme *a, struct err *e)
 	if (send_request(a, &r, &answer, e) < 0)
 		return -1;
 	if (answer.status != 200 && answer.status != 204)
-		return fail_status(a, &answer, NULL, e);
+		return acme_fail(a, &answer, NULL, e);
 	if (!a->nonce[0])
 		return err_set(e, ERR_AUTHORITY, "authority '%s': no nonce from '%s'",
 			a->conf->name, a->new_nonce);
@@ -215,7 +235,7 @@ post(struct acme *a, const char *key_member, const char *url, const char *payloa
 	}
 	ret->status = ret->answer.status;
 	if (ret->status < 200 || ret->status >= 300)
-		return fail_status(a, &ret->answer, ret->problem, e);
+		return acme_fail(a, &ret->answer, ret->problem, e);
 	if (text_same(ret->answer.content_type, "application/json") &&
 		json_read(buf_text(&ret->answer.body), ret->answer.body.len, &ret->json, &ignored) <
 			0) {

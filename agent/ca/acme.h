@@ -28,6 +28,7 @@ struct acme {
 	char new_nonce[ACME_URL_MAX];
 	char new_account[ACME_URL_MAX];
 	char new_order[ACME_URL_MAX];
+	char renewal_info[ACME_URL_MAX]; /* "" = the server has none */
 	bool has_directory;
 };
 
@@ -37,6 +38,12 @@ int acme_open(const struct authority_conf *conf, const struct ca_needs *needs, v
 const char *acme_account(void *ca);
 int acme_check(const struct authority_conf *conf, const struct services *s, struct err *e) MUST_USE;
 void acme_close(void *ca);
+
+/* One plain GET, its answer under the usual ceiling. */
+int acme_get(struct acme *a, const char *url, struct http_answer *ret, struct err *e) MUST_USE;
+
+/* Fills `e` from an answer that is not what was asked for; `problem` may be NULL. Always -1. */
+int acme_fail(struct acme *a, const struct http_answer *answer, char problem[48], struct err *e);
 
 /* Fetches the directory (RFC 8555 7.1.1) once in a session. */
 int acme_need_directory(struct acme *a, struct err *e) MUST_USE;

@@ -4,6 +4,7 @@
 
 #include "acme.h"
 #include "acme_problem.h"
+#include "keystay/base/log.h"
 #include "keystay/net/header.h"
 #include "keystay/x509/names.h"
 
@@ -77,19 +78,65 @@ compare_identifiers(const json_t *order, const struct list *names, struct err *e
 				 "the authority's order is for other names than asked for");
 }
 
+/* True for a refusal that the same order without `replaces` would meet as well. */
+static bool
+refuses_in_any_case(const struct acme_reply *reply, const struct err *e)
+{
+	static const char *const types[] = {"accountDoesNotExist", "badNonce", "rateLimited",
+		"userActionRequired", "rejectedIdentifier", "unsupportedIdentifier", "caa", "dns"};
+
+	if (e->kind != ERR_AUTHORITY)
+		return true;
+	for (size_t i = 0; i < COUNT(types); i++)
+		if (text_same(reply->problem, types[i]))
+			return true;
+	return false;
+}
+
+static int
+send_order(struct acme *a, const struct ca_order *o, const char *replaces, struct acme_reply *reply,
+	struct err *e)
+{
+	AUTO(json_t) json_t *payload = json_pack("{s:o}", "identifiers", identifiers(o->names));
+
+	if (a->conf->profile && *a->conf->profile)
+		json_object_set_new(payload, "profile", json_string(a->conf->profile));
+	/* RFC 9773 5: such an order is outside the limits of many authorities. */
+	if (*replaces)
+		json_object_set_new(payload, "replaces", json_string(replaces));
+	AUTO(char) char *text = json_line(payload);
+	if (!text)
+		return err_set(e, ERR_FAILED, "no memory for an order");
+	return acme_post(a, a->new_order, text, reply, e);
+}
+
+/*
+ * With `replaces` where the server has renewal windows. What it says against that (the certificate
+ * is replaced already, it is another account's) is no reason to go without a certificate.
+ */
+static int
+send_order_replacing(
+	struct acme *a, const struct ca_order *o, struct acme_reply *reply, struct err *e)
+{
+	if (!a->renewal_info[0] || !o->replaces || !*o->replaces)
+		return send_order(a, o, "", reply, e);
+	if (send_order(a, o, o->replaces, reply, e) == 0)
+		return 0;
+	if (refuses_in_any_case(reply, e))
+		return -1;
+	log_debug("%s; without 'replaces' now", e->text);
+	acme_reply_free(reply);
+	*reply = (struct acme_reply){0};
+	return send_order(a, o, "", reply, e);
+}
+
 static int
 make_order(struct acme *a, struct ca_order *o, json_t *cookie, enum ca_progress *ret, struct err *e)
 {
 	AUTO(acme_reply) struct acme_reply reply = {0};
-	AUTO(json_t) json_t *payload = json_pack("{s:o}", "identifiers", identifiers(o->names));
 	char url[ACME_URL_MAX];
 
-	if (a->conf->profile && *a->conf->profile)
-		json_object_set_new(payload, "profile", json_string(a->conf->profile));
-	AUTO(char) char *text = json_line(payload);
-	if (!text)
-		return err_set(e, ERR_FAILED, "no memory for an order");
-	if (acme_post(a, a->new_order, text, &reply, e) < 0) {
+	if (send_order_replacing(a, o, &reply, e) < 0) {
 		/* The account is gone at the server: the next call makes or finds it anew. */
 		if (text_same(reply.problem, "accountDoesNotExist") && !o->armed) {
 			a->account[0] = '\0';

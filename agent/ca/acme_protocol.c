@@ -2,6 +2,7 @@
 
 #include "acme.h"
 #include "acme_order.h"
+#include "acme_renewal.h"
 
 const struct ca_ops acme_ops = {
 	.word = "acme",
@@ -12,4 +13,5 @@ const struct ca_ops acme_ops = {
 	.account = acme_account,
 	.check = acme_check,
 	.close = acme_close,
+	.renewal_info = acme_renewal_info,
 };

@@ -5,6 +5,7 @@
 
 #include "keystay/base/text.h"
 #include "keystay/state/inventory.h"
+#include "due.h"
 #include "limits.h"
 
 /* An hour below this is never too busy. */
@@ -76,21 +77,16 @@ static int
 make_due(struct life *l, const struct key_row *k, const struct policy *p, int64_t uses, when_t now,
 	struct err *e)
 {
-	static const char reason[] = "signatures of the key";
-	struct certificate_row row;
 	char text[WHEN_TEXT];
+	bool news;
 
-	if (certificate_get(l->db, k->owner, &row, e) < 0)
-		return -1;
 	when_t due = k->state_at + policy_min_rotation(p);
 	if (due < now)
 		due = now;
-	if (!row.live_version || row.renew_at <= due)
-		return 0;
-	row.renew_at = due;
-	text_copy(row.renew_reason, sizeof row.renew_reason, reason);
-	if (certificate_save(l->db, &row, e) < 0)
+	if (due_cause(l->db, k->owner, due, CAUSE_SIGNATURES, &news, e) < 0)
 		return -1;
+	if (!news)
+		return 0;
 	return life_journal(l, k->owner, k->public_hash, "soft-limit", "", e,
 		"key '%s' made %lld signatures of %lld: the certificate is due %s%s", k->label,
 		(long long)uses, (long long)(p->soft ? p->soft : p->hard),

@@ -74,6 +74,7 @@ struct done_reload {
 };
 
 struct book;
+struct due;
 
 struct life {
 	struct life_conf conf;
@@ -92,6 +93,8 @@ struct life {
 	size_t works;
 	uint64_t clock; /* counts activations and reloads */
 	struct done_reload *reloads;
+	struct due *due; /* of each certificate of the configuration (life/due.h); NULL = not looked
+			    at */
 };
 
 /* Takes the lock of the state folder; waits up to 30 s, then ERR_WAIT. */

@@ -6,6 +6,7 @@
 
 #include "keystay/state/compromised.h"
 #include "keystay/state/inventory.h"
+#include "due.h"
 #include "internal.h"
 #include "ledger.h"
 
@@ -218,7 +219,7 @@ make_due(struct compromising *c, const struct certificate_conf *conf, struct err
 	struct life *l = c->l;
 	struct certificate_row row;
 	struct attempt a;
-	bool found, with_key = false;
+	bool found, news, with_key = false;
 
 	if (attempt_load(l->db, conf->name, &a, &found, e) < 0)
 		return -1;
@@ -235,11 +236,9 @@ make_due(struct compromising *c, const struct certificate_conf *conf, struct err
 		return -1;
 	if (!c->uses)
 		return 0;
-	row.renew_at = services_now(l->services);
-	text_copy(row.renew_reason, sizeof row.renew_reason, "its key is compromised");
 	if (!list_add(c->certificates, conf->name))
 		return err_set(e, ERR_FAILED, "no memory");
-	return certificate_save(l->db, &row, e);
+	return due_cause(l->db, conf->name, services_now(l->services), CAUSE_COMPROMISED, &news, e);
 }
 
 /* A spare key of this type: one that is there, or a new one. */

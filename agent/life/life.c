@@ -10,6 +10,7 @@
 #include "keystay/state/inventory.h"
 #include "keystay/state/journal.h"
 #include "keystay/token/pin.h"
+#include "due.h"
 #include "internal.h"
 #include "ledger.h"
 #include "uses.h"
@@ -137,6 +138,7 @@ life_forget(struct life *l)
 		free(l->work[i]);
 	}
 	l->works = 0;
+	life_due_again(l);
 }
 
 void
@@ -274,10 +276,16 @@ static int
 prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_started, struct err *e)
 {
 	struct certificate_row row;
-	when_t now = services_now(l->services);
 	struct attempt *a = &w->attempt;
+	const struct due *due;
 	bool found;
 
+	if (life_due(l, w->conf, &due, e) < 0)
+		return -1;
+	/* Most of a large estate is not due, and nothing more is asked of it. */
+	*ret_started = !wish->due || due->attempt || due->at <= services_now(l->services);
+	if (!*ret_started)
+		return 0;
 	if (attempt_load(l->db, w->conf->name, a, &found, e) < 0 ||
 		certificate_get(l->db, w->conf->name, &row, e) < 0)
 		return -1;
@@ -298,11 +306,11 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 	}
 	if (wish->issue && row.live_version)
 		*ret_started = false;
-	if (wish->due && row.live_version && row.renew_at > now)
+	if (wish->due && row.live_version && due->at > services_now(l->services))
 		*ret_started = false;
 	if (!*ret_started)
 		return 0;
-	begin_attempt(l, w, wish, row.live_version ? row.renew_reason : "");
+	begin_attempt(l, w, wish, row.live_version ? due->reason : "");
 	return attempt_save(l->db, a, e);
 }
 

@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/state/accounts.h"
 #include "keystay/state/inventory.h"
 #include "keystay/x509/chain.h"
+#include "due.h"
 #include "internal.h"
+#include "wish.h"
 
 /* A key of the version before that the new one does not use goes to retire. */
 struct retiring {
@@ -46,7 +49,9 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 		.installed_at = services_now(l->services)};
 	struct leaf_facts facts;
 	struct key_row key;
-	const char *reason;
+	struct due due;
+	struct account_row account;
+	bool found;
 
 	if (chain_parse(p->chain, strlen(p->chain), &chain, e) < 0 ||
 		chain_leaf_facts(chain, &facts, e) < 0 || key_get(l->db, p->key_id, &key, e) < 0)
@@ -58,13 +63,22 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	text_copy(v.serial, sizeof v.serial, facts.serial);
 	text_copy(v.issuer, sizeof v.issuer, facts.issuer);
 	text_copy(v.fingerprint, sizeof v.fingerprint, facts.fingerprint);
+	text_copy(v.ari_id, sizeof v.ari_id, facts.ari_id);
+	if (conf && account_get(l->db, conf->name, conf->url, &account, &found, e) < 0)
+		return -1;
+	if (conf && found)
+		text_copy(v.account, sizeof v.account, account.url);
 	v.not_before = facts.not_before;
 	v.not_after = facts.not_after;
-	when_t due = policy_renew_at(
-		w->policy, facts.not_before, facts.not_after, key.created_at, &reason);
-	if (row->renew_at == 0 || due < row->renew_at) {
-		row->renew_at = due;
-		text_copy(row->renew_reason, sizeof row->renew_reason, reason);
+	const struct due_row part = {.not_before = v.not_before,
+		.not_after = v.not_after,
+		.jitter = row->jitter,
+		.key_made_at = key.created_at,
+		.wish = row->wish};
+	due_of(w->policy, &part, row->wish, v.installed_at, &due);
+	if (row->renew_at == 0 || due.at < row->renew_at) {
+		row->renew_at = due.at;
+		text_copy(row->renew_reason, sizeof row->renew_reason, due.reason);
 	}
 	if (version_save(l->db, &v, e) < 0)
 		return -1;
@@ -98,7 +112,10 @@ step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 		return -1;
 	row.live_version = a->version;
 	row.not_served = false;
-	row.renew_at = 0;
+	row.renew_at = row.cause_at = 0;
+	row.cause[0] = '\0';
+	row.jitter = due_jitter(l->services);
+	wish_text(w->conf, row.wish);
 	for (size_t i = 0; i < a->parts; i++)
 		if (record_part(l, w, &a->part[i], &row, e) < 0)
 			return -1;

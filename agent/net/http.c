@@ -133,6 +133,7 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 	/* A new status line: what an earlier answer (100, a redirect) said does not count. */
 	if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
 		a->content_type[0] = a->location[0] = a->nonce[0] = a->retry_after[0] = '\0';
+		a->date = 0;
 		list_free(&a->links);
 		buf_clear(&a->body);
 	} else if ((v = field_value(line, len, "content-type", &n))) {
@@ -148,6 +149,8 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 		keep(a->nonce, sizeof a->nonce, v, n);
 	} else if ((v = field_value(line, len, "retry-after", &n))) {
 		keep(a->retry_after, sizeof a->retry_after, v, n);
+	} else if ((v = field_value(line, len, "date", &n))) {
+		(void)when_parse_http(v, n, &a->date);
 	} else if ((v = field_value(line, len, "link", &n))) {
 		AUTO(char) char *copy = strndup(v, n);
 		if (copy && a->links.count < LINKS_MAX)

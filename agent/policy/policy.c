@@ -184,8 +184,7 @@ policy_wants_new_key(const struct policy *p, when_t key_made_at, when_t now)
 }
 
 when_t
-policy_renew_at(const struct policy *p, when_t not_before, when_t not_after, when_t key_made_at,
-	const char **ret_reason)
+policy_share_at(const struct policy *p, when_t not_before, when_t not_after)
 {
 	when_t life = not_after - not_before;
 	int64_t left = p->rule[RULE_RENEW_AT].set ? p->renew_at : 33;
@@ -193,17 +192,38 @@ policy_renew_at(const struct policy *p, when_t not_before, when_t not_after, whe
 	/* Short-lived certificates leave no time for a second try: half their life. */
 	if (life < 10 * DAY && left < 50)
 		left = 50;
-	when_t due = not_after - life * left / 100;
-	*ret_reason = "share of lifetime";
-	if (p->rule[RULE_ROTATE].set && p->rotate && key_made_at + p->rotate < due) {
+	return not_after - life * left / 100;
+}
+
+when_t
+policy_rotate_at(const struct policy *p, when_t key_made_at, const char **ret_reason)
+{
+	when_t due = 0;
+
+	if (p->rule[RULE_ROTATE].set && p->rotate) {
 		due = key_made_at + p->rotate;
 		*ret_reason = "rotation interval";
 	}
-	if (p->rule[RULE_MAX_KEY_AGE].set && key_made_at + p->max_key_age < due) {
+	if (p->rule[RULE_MAX_KEY_AGE].set && (due == 0 || key_made_at + p->max_key_age < due)) {
 		due = key_made_at + p->max_key_age;
 		*ret_reason = "age of the key";
 	}
 	return due;
+}
+
+when_t
+policy_renew_at(const struct policy *p, when_t not_before, when_t not_after, when_t key_made_at,
+	const char **ret_reason)
+{
+	const char *why = "";
+	when_t due = policy_share_at(p, not_before, not_after);
+	when_t rotate = policy_rotate_at(p, key_made_at, &why);
+
+	*ret_reason = "share of lifetime";
+	if (rotate == 0 || rotate >= due)
+		return due;
+	*ret_reason = why;
+	return rotate;
 }
 
 bool

@@ -27,18 +27,19 @@ attempt_save(struct db *db, const struct attempt *a, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO attempt (certificate, step, reason, key_mode, authority, version,"
-		" started_at, not_before, deadline, tries, error_kind, error_text, error_hint)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+		" started_at, not_before, deadline, tries, error_kind, error_text, error_hint,"
+		" tries_here)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
 		" ON CONFLICT (certificate) DO UPDATE SET step = ?2, reason = ?3, key_mode = ?4,"
 		" authority = ?5, version = ?6, not_before = ?8, deadline = ?9, tries = ?10,"
-		" error_kind = ?11, error_text = ?12, error_hint = ?13";
+		" error_kind = ?11, error_text = ?12, error_hint = ?13, tries_here = ?14";
 	bool own = !db->in_transaction;
 
 	if (own && db_begin(db, e) < 0)
 		return -1;
-	if (db_run(db, e, sql, "tttttiiiiittt", a->certificate, a->step, a->reason, a->key_mode,
+	if (db_run(db, e, sql, "tttttiiiiittti", a->certificate, a->step, a->reason, a->key_mode,
 		    a->authority, a->version, a->started_at, a->not_before, a->deadline, a->tries,
-		    err_word(a->error_kind), a->error_text, a->error_hint) < 0 ||
+		    err_word(a->error_kind), a->error_text, a->error_hint, a->tries_here) < 0 ||
 		save_parts(db, a, e) < 0) {
 		if (own)
 			db_rollback(db);
@@ -68,6 +69,7 @@ attempt_row(void *ctx, sqlite3_stmt *row, struct err *e)
 	a->error_kind = err_kind_of(word);
 	DB_TEXT(row, 11, a->error_text);
 	DB_TEXT(row, 12, a->error_hint);
+	a->tries_here = sqlite3_column_int64(row, 13);
 	return 0;
 }
 
@@ -102,7 +104,7 @@ attempt_load(
 {
 	static const char sql[] =
 		"SELECT certificate, step, reason, key_mode, authority, version, started_at,"
-		" not_before, deadline, tries, error_kind, error_text, error_hint"
+		" not_before, deadline, tries, error_kind, error_text, error_hint, tries_here"
 		" FROM attempt WHERE certificate = ?1";
 	static const char parts_sql[] = "SELECT key_type, key_id, csr, cookie, chain FROM part"
 					" WHERE certificate = ?1 ORDER BY position";
@@ -144,4 +146,29 @@ attempts_park(
 				  " WHERE authority = ?1 AND step = ?2 AND not_before < ?3";
 
 	return db_run(db, e, sql, "tti", authority, step, not_before);
+}
+
+struct each_attempt {
+	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e);
+	void *ctx;
+};
+
+static int
+moment_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_attempt *all = ctx;
+	char name[65];
+
+	DB_TEXT(row, 0, name);
+	return all->each(all->ctx, name, sqlite3_column_int64(row, 1), e);
+}
+
+int
+attempts_each(struct db *db,
+	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e),
+	void *ctx, struct err *e)
+{
+	struct each_attempt all = {each, ctx};
+
+	return db_query(db, e, moment_row, &all, "SELECT certificate, not_before FROM attempt", "");
 }

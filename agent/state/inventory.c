@@ -12,14 +12,19 @@ certificate_row(void *ctx, sqlite3_stmt *row, struct err *e)
 	c->not_served = sqlite3_column_int64(row, 2) != 0;
 	c->renew_at = sqlite3_column_int64(row, 3);
 	DB_TEXT(row, 4, c->renew_reason);
+	c->cause_at = sqlite3_column_int64(row, 5);
+	DB_TEXT(row, 6, c->cause);
+	DB_TEXT(row, 7, c->wish);
+	c->jitter = sqlite3_column_int64(row, 8);
 	return 0;
 }
 
 int
 certificate_get(struct db *db, const char *name, struct certificate_row *ret, struct err *e)
 {
-	static const char sql[] = "SELECT live_version, last_version, not_served, renew_at,"
-				  " renew_reason FROM certificate WHERE name = ?1";
+	static const char sql[] =
+		"SELECT live_version, last_version, not_served, renew_at, renew_reason, cause_at,"
+		" cause, wish, jitter FROM certificate WHERE name = ?1";
 	struct certificate_row c = {0};
 
 	text_copy(c.name, sizeof c.name, name);
@@ -34,12 +39,15 @@ certificate_save(struct db *db, const struct certificate_row *c, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO certificate (name, live_version, last_version, not_served, renew_at,"
-		" renew_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		" renew_reason, cause_at, cause, wish, jitter)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 		" ON CONFLICT (name) DO UPDATE SET live_version = ?2, last_version = ?3,"
-		" not_served = ?4, renew_at = ?5, renew_reason = ?6";
+		" not_served = ?4, renew_at = ?5, renew_reason = ?6, cause_at = ?7, cause = ?8,"
+		" wish = ?9, jitter = ?10";
 
-	return db_run(db, e, sql, "tiiiit", c->name, c->live_version, c->last_version,
-		(int64_t)c->not_served, c->renew_at, c->renew_reason);
+	return db_run(db, e, sql, "tiiiititti", c->name, c->live_version, c->last_version,
+		(int64_t)c->not_served, c->renew_at, c->renew_reason, c->cause_at, c->cause,
+		c->wish, c->jitter);
 }
 
 int
@@ -47,15 +55,18 @@ version_save(struct db *db, const struct version_row *v, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO version (certificate, number, key_type, key_id, authority, serial,"
-		" issuer, not_before, not_after, fingerprint, anchored, installed_at)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+		" issuer, not_before, not_after, fingerprint, anchored, installed_at, ari_id,"
+		" account, revoked_at, revoked_for)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 		" ON CONFLICT (certificate, number, key_type) DO UPDATE SET key_id = ?4,"
 		" authority = ?5, serial = ?6, issuer = ?7, not_before = ?8, not_after = ?9,"
-		" fingerprint = ?10, anchored = ?11, installed_at = ?12";
+		" fingerprint = ?10, anchored = ?11, installed_at = ?12, ari_id = ?13,"
+		" account = ?14, revoked_at = ?15, revoked_for = ?16";
 
-	return db_run(db, e, sql, "titttttiitii", v->certificate, v->number, v->key_type, v->key_id,
-		v->authority, v->serial, v->issuer, v->not_before, v->not_after, v->fingerprint,
-		(int64_t)v->anchored, v->installed_at);
+	return db_run(db, e, sql, "titttttiitiittit", v->certificate, v->number, v->key_type,
+		v->key_id, v->authority, v->serial, v->issuer, v->not_before, v->not_after,
+		v->fingerprint, (int64_t)v->anchored, v->installed_at, v->ari_id, v->account,
+		v->revoked_at, v->revoked_for);
 }
 
 struct each_version {
@@ -81,6 +92,10 @@ version_row(void *ctx, sqlite3_stmt *row, struct err *e)
 	DB_TEXT(row, 9, v.fingerprint);
 	v.anchored = sqlite3_column_int64(row, 10) != 0;
 	v.installed_at = sqlite3_column_int64(row, 11);
+	DB_TEXT(row, 12, v.ari_id);
+	DB_TEXT(row, 13, v.account);
+	v.revoked_at = sqlite3_column_int64(row, 14);
+	DB_TEXT(row, 15, v.revoked_for);
 	return all->each(all->ctx, &v, e);
 }
 
@@ -91,7 +106,8 @@ version_each(struct db *db, const char *certificate, int64_t number,
 {
 	static const char sql[] =
 		"SELECT certificate, number, key_type, key_id, authority, serial, issuer,"
-		" not_before, not_after, fingerprint, anchored, installed_at FROM version"
+		" not_before, not_after, fingerprint, anchored, installed_at, ari_id, account,"
+		" revoked_at, revoked_for FROM version"
 		" WHERE certificate = ?1 AND number = ?2 ORDER BY rowid";
 	struct each_version all = {each, ctx};
 

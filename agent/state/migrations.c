@@ -148,6 +148,42 @@ static const char *const migrations[] = {
 	"  token_hard INTEGER NOT NULL," /* our limit that the token was told */
 	"  closed INTEGER NOT NULL,"     /* the key is long gone: it needs no slot any more */
 	"  at INTEGER NOT NULL) STRICT;",
+
+	/* 4: what is due and why, renewal windows, authorities in turn, alerts, the clock */
+	"ALTER TABLE certificate ADD COLUMN cause TEXT NOT NULL DEFAULT '';" /* beside its time */
+	"ALTER TABLE certificate ADD COLUMN cause_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE certificate ADD COLUMN wish TEXT NOT NULL DEFAULT '';" /* JSON: made for this
+									     */
+	"ALTER TABLE certificate ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;" /* per mille */
+	"UPDATE certificate SET cause = renew_reason, cause_at = renew_at"
+	"  WHERE renew_reason IN ('its key is compromised', 'signatures of the key');"
+	"ALTER TABLE version ADD COLUMN ari_id TEXT NOT NULL DEFAULT '';"  /* RFC 9773 4.1 */
+	"ALTER TABLE version ADD COLUMN account TEXT NOT NULL DEFAULT '';" /* its URL */
+	"ALTER TABLE version ADD COLUMN revoked_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE version ADD COLUMN revoked_for TEXT NOT NULL DEFAULT '';"  /* the reason's word
+										 */
+	"ALTER TABLE attempt ADD COLUMN tries_here INTEGER NOT NULL DEFAULT 0;" /* this authority */
+
+	"CREATE TABLE renewal_info ("
+	"  ari_id TEXT PRIMARY KEY,"
+	"  authority TEXT NOT NULL,"
+	"  window_start INTEGER NOT NULL DEFAULT 0," /* 0 = the authority names none */
+	"  window_end INTEGER NOT NULL DEFAULT 0,"
+	"  chosen_at INTEGER NOT NULL DEFAULT 0," /* one moment in that window, chosen once */
+	"  explanation TEXT NOT NULL DEFAULT '',"
+	"  ask_at INTEGER NOT NULL DEFAULT 0," /* not before */
+	"  failures INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+	"CREATE TABLE alert ("
+	"  subject TEXT NOT NULL," /* the certificate, or what else it is about */
+	"  kind TEXT NOT NULL,"
+	"  text TEXT NOT NULL,"
+	"  told_at INTEGER NOT NULL,"
+	"  PRIMARY KEY (subject, kind)) STRICT;"
+
+	"CREATE TABLE memory (" /* single facts */
+	"  word TEXT PRIMARY KEY,"
+	"  value INTEGER NOT NULL) STRICT;",
 };
 
 static int

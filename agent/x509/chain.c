@@ -129,6 +129,28 @@ issuer_line(X509 *leaf, char *line, size_t size)
 	text_printable(line);
 }
 
+/*
+ * The authority's key identifier and the serial number's DER content octets, with the 0 that keeps
+ * a high bit from being a sign (RFC 9773 4.1). "" where there is no key identifier.
+ */
+static void
+renewal_id(X509 *leaf, char id[ARI_ID_TEXT])
+{
+	const ASN1_OCTET_STRING *key = X509_get0_authority_key_id(leaf);
+	unsigned char der[32], *p = der;
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+
+	id[0] = '\0';
+	if (!key || ASN1_STRING_length(key) < 1 || ASN1_STRING_length(key) > 40 ||
+		i2d_ASN1_INTEGER(serial, NULL) > (int)sizeof der)
+		return;
+	int len = i2d_ASN1_INTEGER(serial, &p);
+	AUTO(char) char *a = base64url(ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key));
+	AUTO(char) char *b = len > 2 ? base64url(der + 2, (size_t)len - 2) : NULL;
+	if (a && b)
+		snprintf(id, ARI_ID_TEXT, "%s.%s", a, b);
+}
+
 int
 chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e)
 {
@@ -157,6 +179,7 @@ chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e)
 	}
 	OPENSSL_free(der);
 	hex_encode(digest, sizeof digest, f.public_hash);
+	renewal_id(leaf, f.ari_id);
 	*ret = f;
 	return 0;
 }

@@ -71,7 +71,7 @@ like "$("$KEYSTAY" --config "$CONFIG" history payments)" "signatures of 60: the 
 "$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=40 >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 40, failed 0" "over the hard limit it still serves: the successor is not live"
 age "$second" 180000
-"$BIN/tools/db-run" "$DB" "UPDATE certificate SET renew_at = renew_at - 180000"
+"$BIN/tools/db-run" "$DB" "UPDATE certificate SET cause_at = cause_at - 180000, renew_at = renew_at - 180000"
 ks_is 0 "two days later" renew --due
 is "$(key_json "$second" state)" draining "it is replaced"
 done_testing

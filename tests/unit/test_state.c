@@ -709,12 +709,32 @@ static const char schema_1[] =
 	" 'draining', 'abcd', 'pkcs11:id=%01', '{}', 1790000000, 1790000001);"
 	"INSERT INTO account VALUES ('public', 'https://a.example/dir', 'k1', 'https://a/1');"
 	"INSERT INTO pin_refused VALUES ('web', 'file:/pin', 1, 2, 3, 1790000002);"
+	"CREATE TABLE certificate (name TEXT PRIMARY KEY, live_version INTEGER NOT NULL DEFAULT 0,"
+	"  last_version INTEGER NOT NULL DEFAULT 0, not_served INTEGER NOT NULL DEFAULT 0,"
+	"  renew_at INTEGER NOT NULL DEFAULT 0, renew_reason TEXT NOT NULL DEFAULT '') STRICT;"
+	"INSERT INTO certificate VALUES ('www', 3, 4, 0, 77, 'its key is compromised');"
+	"CREATE TABLE version (certificate TEXT NOT NULL, number INTEGER NOT NULL,"
+	"  key_type TEXT NOT NULL, key_id TEXT NOT NULL REFERENCES key (id), authority TEXT NOT NULL,"
+	"  serial TEXT NOT NULL, issuer TEXT NOT NULL, not_before INTEGER NOT NULL,"
+	"  not_after INTEGER NOT NULL, fingerprint TEXT NOT NULL, anchored INTEGER NOT NULL,"
+	"  installed_at INTEGER NOT NULL, PRIMARY KEY (certificate, number, key_type)) STRICT;"
+	"CREATE TABLE attempt (certificate TEXT PRIMARY KEY, step TEXT NOT NULL,"
+	"  reason TEXT NOT NULL, key_mode TEXT NOT NULL, authority TEXT NOT NULL,"
+	"  version INTEGER NOT NULL DEFAULT 0, started_at INTEGER NOT NULL,"
+	"  not_before INTEGER NOT NULL DEFAULT 0, deadline INTEGER NOT NULL DEFAULT 0,"
+	"  tries INTEGER NOT NULL DEFAULT 0, error_kind TEXT NOT NULL DEFAULT 'none',"
+	"  error_text TEXT NOT NULL DEFAULT '', error_hint TEXT NOT NULL DEFAULT '') STRICT;"
+	"CREATE TABLE part (certificate TEXT NOT NULL REFERENCES attempt (certificate)"
+	"  ON DELETE CASCADE, position INTEGER NOT NULL, key_type TEXT NOT NULL,"
+	"  key_id TEXT NOT NULL REFERENCES key (id), csr BLOB, cookie TEXT, chain TEXT,"
+	"  PRIMARY KEY (certificate, key_type)) STRICT;"
 	"PRAGMA user_version = 1;";
 
 static void
 a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
 {
 	char file[PATH_MAX], backup[PATH_MAX + 16];
+	struct certificate_row certificate;
 	struct account_row account;
 	struct refusal r;
 	struct key_row k;
@@ -746,6 +766,11 @@ a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
 	assert_string_equal(r.source, "file:/pin");
 	assert_int_equal(r.at, NOW + 2);
 	assert_string_equal(r.flag, "");
+	/* What had happened to a certificate is a cause now, which a look at the time leaves alone.
+	 */
+	assert_ok(certificate_get(db, "www", &certificate, UNIT_ERR));
+	assert_string_equal(certificate.cause, "its key is compromised");
+	assert_int_equal(certificate.cause_at, 77);
 	/* And what is new can be done. */
 	assert_ok(key_set_disabled(db, "k1", NOW + 3, UNIT_ERR));
 	assert_ok(compromised_add(db, "abcd", "x", NOW, UNIT_ERR));
@@ -753,7 +778,7 @@ a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
 	assert_true(has);
 	db_close(db);
 	db = NULL;
-	assert_holds(file, "PRAGMA user_version", "3");
+	assert_holds(file, "PRAGMA user_version", "4");
 	assert_holds(backup, "PRAGMA user_version", "1");
 	assert_holds(backup, "PRAGMA integrity_check", "ok");
 	assert_holds(backup, "SELECT state FROM key WHERE id = 'k1'", "draining");

@@ -39,6 +39,12 @@ const char *duration_format(when_t seconds, char *text);
  */
 bool when_parse_http(const char *text, size_t len, when_t *ret);
 
+/*
+ * Reads an RFC 3339 date and time ("2026-11-21T18:19:34Z", an offset, a fraction of a second, which
+ * is cut), the whole of `text`. Answers false for anything else and leaves *ret alone.
+ */
+bool when_parse_rfc3339(const char *text, when_t *ret);
+
 /* The moment of a broken-down UTC date; month 1..12. The proleptic Gregorian calendar. */
 when_t when_from_utc(int year, int month, int day, int hour, int minute, int second);
 

@@ -42,10 +42,13 @@ struct challenge_conf {
 	char *listen;  /* ... ADDR:PORT of our own listener */
 };
 
-/* What a session with an authority needs from above. */
+/*
+ * What a session with an authority needs from above. Without an account key it can only ask what
+ * anybody may ask (renewal_info).
+ */
 struct ca_needs {
 	const struct services *services;
-	EVP_PKEY *account_key;    /* signs, in the token; borrowed */
+	EVP_PKEY *account_key;    /* signs, in the token; borrowed; NULL = none */
 	EVP_PKEY *account_public; /* the same key's public half in software; borrowed */
 	const char *account_url;  /* from an earlier run, "" = none */
 };
@@ -56,14 +59,40 @@ struct ca_order {
 	const struct challenge_conf *challenge;
 	const void *csr; /* DER */
 	size_t csr_len;
-	char *cookie;      /* in and out, owned here; NULL = nothing ordered yet */
-	bool armed;        /* the authority's own mark within one process; false at first */
-	char *chain;       /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
-	when_t not_before; /* out, with CA_WAIT */
-	char doing[128];   /* out: for progress, "waits for validation" */
+	const char *replaces; /* ari_id of the certificate that this one replaces; "" = none */
+	char *cookie;         /* in and out, owned here; NULL = nothing ordered yet */
+	bool armed;           /* the authority's own mark within one process; false at first */
+	char *chain;          /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
+	when_t not_before;    /* out, with CA_WAIT */
+	char doing[128];      /* out: for progress, "waits for validation" */
 };
 
 enum ca_progress { CA_AGAIN, CA_WAIT, CA_ISSUED };
+
+/* When an authority would like a certificate to be renewed (RFC 9773 4.2). */
+struct ca_window {
+	when_t start, end;     /* 0 = it does not say */
+	char explanation[512]; /* a URL for people; "" = none */
+	when_t ask_at;         /* not before */
+};
+
+/* RFC 5280 5.3.1; the words of `revoke --reason`. */
+enum revocation_reason {
+	REVOKE_UNSPECIFIED = 0,
+	REVOKE_KEY_COMPROMISE = 1,
+	REVOKE_AFFILIATION_CHANGED = 3,
+	REVOKE_SUPERSEDED = 4,
+	REVOKE_CESSATION_OF_OPERATION = 5,
+	REVOKE_PRIVILEGE_WITHDRAWN = 9
+};
+
+/* What an authority says of our account. */
+struct ca_account {
+	char url[512];
+	char status[32]; /* "valid", "deactivated", "revoked" */
+	struct list contact;
+	bool agreed; /* to the terms of service */
+};
 
 struct ca_ops {
 	const char *word;     /* of `protocol:` */
@@ -83,6 +112,17 @@ struct ca_ops {
 	/* Without a session: does the authority answer, and as what the configuration says? */
 	int (*check)(const struct authority_conf *conf, const struct services *s, struct err *e);
 	void (*close)(void *ca);
+
+	/* These may be NULL where the protocol has no such thing. */
+
+	/* When should the certificate of that ari_id be renewed? No account is needed. */
+	int (*renewal_info)(void *ca, const char *ari_id, struct ca_window *ret, struct err *e);
+	/* Revokes a certificate (DER) by the account; one that is revoked already is no error. */
+	int (*revoke)(void *ca, const void *der, size_t len, enum revocation_reason reason,
+		struct err *e);
+	/* What the authority says of the account; `deactivate` ends it there, for ever. The caller
+	 * frees ret->contact. */
+	int (*show_account)(void *ca, bool deactivate, struct ca_account *ret, struct err *e);
 };
 
 #endif

@@ -35,6 +35,7 @@ struct http_answer {
 	char location[512];
 	char nonce[256];      /* Replay-Nonce */
 	char retry_after[64]; /* as sent; net/header.h reads it */
+	when_t date;          /* of the server's clock; 0 where it does not say */
 	struct list links;    /* Link fields as sent */
 };
 

@@ -123,6 +123,12 @@ int64_t policy_rate_alarm(const struct policy *p);
 /* The word of when a hard limit is armed: "successor_live", "always", "never". */
 const char *hard_when_word(enum hard_when when);
 
+/* When the share of its lifetime that is left says that a certificate is due. */
+when_t policy_share_at(const struct policy *p, when_t not_before, when_t not_after);
+
+/* When a key is to be replaced because of its age; 0 = never. *ret_reason says by which rule. */
+when_t policy_rotate_at(const struct policy *p, when_t key_made_at, const char **ret_reason);
+
 /* When a certificate of these dates, with a key of this age, is due; *ret_reason says by what. */
 when_t policy_renew_at(const struct policy *p, when_t not_before, when_t not_after,
 	when_t key_made_at, const char **ret_reason);

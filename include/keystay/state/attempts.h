@@ -30,9 +30,10 @@ struct attempt {
 	char authority[65];
 	int64_t version; /* reserved at install; 0 = not yet */
 	when_t started_at;
-	when_t not_before; /* parked until then; 0 = go on */
-	when_t deadline;   /* of the served check; 0 = not begun */
-	int64_t tries;     /* failures in a row */
+	when_t not_before;  /* parked until then; 0 = go on */
+	when_t deadline;    /* of the served check; 0 = not begun */
+	int64_t tries;      /* failures in a row */
+	int64_t tries_here; /* those of them at this authority */
 	enum err_kind error_kind;
 	char error_text[1600];
 	char error_hint[480];
@@ -55,6 +56,11 @@ int attempt_delete(struct db *db, const char *certificate, struct err *e) MUST_U
 /* Parks every attempt of an authority that is at `step` until then, unless parked longer. */
 int attempts_park(struct db *db, const char *authority, const char *step, when_t not_before,
 	struct err *e) MUST_USE;
+
+/* Calls `each` with the certificate and not_before of every attempt that there is. */
+int attempts_each(struct db *db,
+	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e),
+	void *ctx, struct err *e) MUST_USE;
 
 AUTO_DEFINE_VALUE(attempt, attempt_free)
 

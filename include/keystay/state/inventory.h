@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/* Room for 1,000 names of full length would be 256 kB; a longer wish is stored as its hash. */
+#define WISH_TEXT 2048
+
 struct db;
 
 struct certificate_row {
@@ -15,8 +18,12 @@ struct certificate_row {
 	int64_t live_version; /* the one recorded as served (or as output); 0 = none */
 	int64_t last_version; /* the highest number ever used */
 	bool not_served;      /* the first version is installed, but no handshake shows it */
-	when_t renew_at;
+	when_t renew_at;      /* when it is due, as it was worked out last, and by what */
 	char renew_reason[96];
+	when_t cause_at; /* due because of something that happened; 0 = nothing did */
+	char cause[96];
+	char wish[WISH_TEXT]; /* what the live version was made for (life/wish.c); "" = not known */
+	int64_t jitter;       /* per mille of a hundredth of the lifetime */
 };
 
 /* One certificate of a version: there is one per key type. */
@@ -33,6 +40,10 @@ struct version_row {
 	char fingerprint[65]; /* SHA-256 of the DER, hex */
 	bool anchored;
 	when_t installed_at;
+	char ari_id[128];  /* RFC 9773 4.1; "" where it has no authority key identifier */
+	char account[512]; /* URL of the account it was issued to; "" where there is none */
+	when_t revoked_at; /* by us; 0 = not */
+	char revoked_for[32];
 };
 
 struct served_row {

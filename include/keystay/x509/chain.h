@@ -15,6 +15,9 @@
 #define CHAIN_COUNT_MAX 10
 #define CHAIN_DER_MAX (64 * 1024)
 
+/* Room for the name by which an authority is asked about a certificate (RFC 9773 4.1). */
+#define ARI_ID_TEXT 128
+
 struct chain;
 
 /* Facts of the leaf. */
@@ -23,6 +26,7 @@ struct leaf_facts {
 	char issuer[256];     /* one line; control characters replaced */
 	char fingerprint[65]; /* SHA-256 of the DER, hex */
 	char public_hash[65]; /* SHA-256 of its SubjectPublicKeyInfo, hex */
+	char ari_id[ARI_ID_TEXT];
 	when_t not_before;
 	when_t not_after;
 };

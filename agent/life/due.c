@@ -1,0 +1,179 @@
+#include "due.h"
+
+#include <string.h>
+
+#include "wish.h"
+
+bool
+cause_is_urgent(const char *cause)
+{
+	return text_same(cause, CAUSE_COMPROMISED) || text_same(cause, CAUSE_REVOKED) ||
+	       text_same(cause, CAUSE_KEY_GONE) || text_same(cause, CAUSE_FILES_GONE);
+}
+
+int64_t
+due_jitter(const struct services *s)
+{
+	uint32_t number;
+
+	s->random(s->ctx, &number, sizeof number);
+	return number % 1000;
+}
+
+static void
+earlier(struct due *d, when_t at, const char *reason)
+{
+	if (d->at && d->at <= at)
+		return;
+	d->at = at;
+	text_copy(d->reason, sizeof d->reason, reason);
+}
+
+/* The authority's window, else the share of the lifetime that is left. */
+static void
+by_time(const struct policy *p, const struct due_row *r, struct due *d)
+{
+	when_t life = r->not_after - r->not_before;
+	when_t share = policy_share_at(p, r->not_before, r->not_after);
+
+	if (r->chosen_at == 0) {
+		earlier(d, share - life * r->jitter / 100000, "share of lifetime");
+		return;
+	}
+	/* An authority that is mistaken must not let it lapse: half of the share that is left is
+	 * for trying. */
+	when_t latest = r->not_after - (r->not_after - share) / 2;
+	if (r->chosen_at > latest)
+		earlier(d, latest, "share of lifetime");
+	else
+		earlier(d, r->chosen_at, "renewal window of the authority");
+}
+
+void
+due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t now,
+	struct due *ret)
+{
+	struct due d = {.not_before = r->not_before, .not_after = r->not_after};
+	const char *reason = "", *differs = wish_differs(r->wish, wish);
+	when_t rotate = policy_rotate_at(p, r->key_made_at, &reason);
+
+	by_time(p, r, &d);
+	if (rotate)
+		earlier(&d, rotate, reason);
+	if (differs) {
+		/* It stays due at the moment when that was seen first. */
+		bool seen = text_starts(r->renew_reason, differs) && r->renew_at <= now;
+		char changed[96];
+		snprintf(changed, sizeof changed, "%s changed in the configuration", differs);
+		earlier(&d, seen ? r->renew_at : now, changed);
+	}
+	if (r->cause_at) {
+		d.urgent = cause_is_urgent(r->cause);
+		if (d.urgent || r->cause_at < d.at) {
+			d.at = r->cause_at;
+			text_copy(d.reason, sizeof d.reason, r->cause);
+		}
+	}
+	*ret = d;
+}
+
+struct looking {
+	const struct config *config;
+	struct due *due;
+	when_t now;
+};
+
+static int
+look_at_row(void *ctx, const struct due_row *r, struct err *e)
+{
+	struct looking *all = ctx;
+	const struct certificate_conf *c = config_certificate(all->config, r->certificate);
+	char wish[WISH_TEXT];
+	struct due d;
+
+	(void)e;
+	if (!c)
+		return 0;
+	struct due *known = &all->due[c - all->config->certificate];
+	wish_text(c, wish);
+	due_of(policy_find(all->config->policies, c->policy), r, wish, all->now, &d);
+	if (known->at == 0 || d.at < known->at)
+		*known = d;
+	known->news =
+		r->renew_at != known->at || !text_same(r->renew_reason, known->reason) || !*r->wish;
+	known->wish_known = *r->wish;
+	return 0;
+}
+
+static int
+look_at_attempt(void *ctx, const char *certificate, when_t not_before, struct err *e)
+{
+	struct looking *all = ctx;
+	const struct certificate_conf *c = config_certificate(all->config, certificate);
+
+	(void)e;
+	if (c) {
+		struct due *d = &all->due[c - all->config->certificate];
+		d->attempt = true;
+		d->parked_until = not_before;
+	}
+	return 0;
+}
+
+static int
+store_news(struct db *db, const struct looking *all, struct err *e)
+{
+	char wish[WISH_TEXT];
+
+	for (size_t i = 0; i < all->config->certificates; i++) {
+		const struct certificate_conf *c = &all->config->certificate[i];
+		const struct due *d = &all->due[i];
+		if (!d->news)
+			continue;
+		/* What one of an older schema was made for is not known: it is taken as it is. */
+		wish_text(c, wish);
+		if (due_save(db, c->name, d->at, d->reason, d->wish_known ? NULL : wish, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+due_look(struct db *db, const struct config *c, when_t now, bool store, struct due **ret,
+	struct err *e)
+{
+	struct due *due = calloc(c->certificates + 1, sizeof *due);
+	struct looking all = {c, due, now};
+
+	if (!due)
+		return err_set(e, ERR_FAILED, "no memory");
+	if (db && (due_rows_each(db, look_at_row, &all, e) < 0 ||
+			  attempts_each(db, look_at_attempt, &all, e) < 0)) {
+		free(due);
+		return -1;
+	}
+	if (db && store &&
+		(db_begin(db, e) < 0 || store_news(db, &all, e) < 0 || db_commit(db, e) < 0)) {
+		db_rollback(db);
+		free(due);
+		return -1;
+	}
+	*ret = due;
+	return 0;
+}
+
+int
+life_due(struct life *l, const struct certificate_conf *c, const struct due **ret, struct err *e)
+{
+	if (!l->due && due_look(l->db, l->config, services_now(l->services), true, &l->due, e) < 0)
+		return -1;
+	*ret = &l->due[c - l->config->certificate];
+	return 0;
+}
+
+void
+life_due_again(struct life *l)
+{
+	free(l->due);
+	l->due = NULL;
+}
