@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,10 +59,26 @@ build_environment(struct list *env)
 	return 0;
 }
 
-/* Starts it with stdin from /dev/null, stdout and stderr into `out`, in a process group of its own.
+/* A file without a name that holds the text, at its beginning; -1 with errno. */
+static int
+open_input(const char *text)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Starts it with stdin from `in` or /dev/null, stdout and stderr into `out`, in a process group of
+ * its own.
  */
 static int
-start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
+start(const struct child *c, int in, int out, pid_t *ret_pid, struct err *e)
 {
 	AUTO(list) struct list env = {0};
 	posix_spawn_file_actions_t files;
@@ -79,7 +96,10 @@ start(const struct child *c, int out, pid_t *ret_pid, struct err *e)
 	sigaddset(&usual, SIGCHLD);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (in >= 0)
+		posix_spawn_file_actions_adddup2(&files, in, 0);
+	else
+		posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, out, 1);
 	posix_spawn_file_actions_adddup2(&files, out, 2);
 	posix_spawnattr_setpgroup(&attr, 0);
@@ -131,12 +151,20 @@ int
 child_run(const struct child *c, int *ret_status, struct err *e)
 {
 	int64_t until = clock_ms() + c->time_limit_ms;
-	int ends[2], status = 0;
+	int ends[2], status = 0, in = c->input ? open_input(c->input) : -1;
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (c->input && in < 0)
 		return err_errno(e, ERR_FAILED, errno, "cannot run '%s'", c->argv[0]);
-	int rc = start(c, ends[1], &pid, e);
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		err_errno(e, ERR_FAILED, errno, "cannot run '%s'", c->argv[0]);
+		if (in >= 0)
+			close(in);
+		return -1;
+	}
+	int rc = start(c, in, ends[1], &pid, e);
+	if (in >= 0)
+		close(in);
 	close(ends[1]);
 	if (rc < 0) {
 		close(ends[0]);

@@ -43,11 +43,34 @@ read_certificates(struct yaml *y, void *config, struct err *e)
 	return yaml_each_item(y, "a list of certificates", read_certificate, config, e);
 }
 
+static int
+read_argv(struct yaml *y, void *list_slot, struct err *e)
+{
+	struct list *argv = list_slot;
+
+	if (yaml_list(y, argv, e) < 0)
+		return -1;
+	if (argv->count == 0 || argv->item[0][0] != '/')
+		return yaml_fail(y, e, "a command is a list that begins with an absolute path");
+	return 0;
+}
+
+static const struct yaml_key alert_keys[] = {
+	{"command", read_argv, offsetof(struct config, alert), YAML_REQUIRED},
+};
+
+static int
+read_alert(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_mapping(y, "'alert'", alert_keys, COUNT(alert_keys), config, e);
+}
+
 static const struct yaml_key top[] = {
 	{"state", yaml_text, offsetof(struct config, state), 0},
 	{"tokens", read_tokens, 0, 0},
 	{"authorities", read_authorities, 0, 0},
 	{"certificates", read_certificates, 0, 0},
+	{"alert", read_alert, 0, 0},
 };
 
 /* The text of a file, kept as long as the configuration: marks point into it. */
@@ -280,6 +303,7 @@ config_free(struct config *c)
 		free(f->text);
 		free(f);
 	}
+	list_free(&c->alert);
 	free(c->by_name);
 	free(c->token);
 	free(c->authority);

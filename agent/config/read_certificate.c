@@ -127,11 +127,12 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 		c->key[c->keys++] = KEY_EC_P256;
 	if (c->authority.count == 0)
 		return mark_fail(&c->at, e, "the certificate '%s' has no authority", c->name);
-	if (c->authority.count > 1)
-		return mark_fail(&c->at, e,
-			"the certificate '%s' has %zu authorities: going over to a second one is not "
-			"built yet",
-			c->name, c->authority.count);
+	for (size_t i = 1; i < c->authority.count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (text_same(c->authority.item[i], c->authority.item[k]))
+				return mark_fail(&c->at, e,
+					"certificate '%s': the authority '%s' stands twice",
+					c->name, c->authority.item[i]);
 	return 0;
 }
 

@@ -95,12 +95,24 @@ read_paths(struct yaml *y, void *target, struct err *e)
 	return yaml_mapping(y, "'paths'", path_keys, COUNT(path_keys), target, e);
 }
 
+/* An empty list says that something else reloads the server. */
+static int
+read_reload(struct yaml *y, void *target, struct err *e)
+{
+	struct target_conf *t = target;
+
+	if (yaml_list(y, &t->reload, e) < 0)
+		return -1;
+	t->reload_elsewhere = t->reload.count == 0;
+	return 0;
+}
+
 static const struct yaml_key keys[] = {
 	{"target", read_kind, 0, YAML_REQUIRED},
 	{"binary", yaml_text, TARGET(binary), 0},
 	{"conf", read_path, TARGET(conf), 0},
 	{"test", yaml_list, TARGET(test), 0},
-	{"reload", yaml_list, TARGET(reload), 0},
+	{"reload", read_reload, 0, 0},
 	{"endpoints", read_endpoints, TARGET(endpoints), 0},
 	{"paths", read_paths, 0, 0},
 	{"owner", yaml_text, TARGET(owner), 0},

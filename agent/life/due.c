@@ -36,15 +36,15 @@ by_time(const struct policy *p, const struct due_row *r, struct due *d)
 	when_t life = r->not_after - r->not_before;
 	when_t share = policy_share_at(p, r->not_before, r->not_after);
 
+	d->press_at = r->not_after - (r->not_after - share) / 2;
 	if (r->chosen_at == 0) {
 		earlier(d, share - life * r->jitter / 100000, "share of lifetime");
 		return;
 	}
 	/* An authority that is mistaken must not let it lapse: half of the share that is left is
 	 * for trying. */
-	when_t latest = r->not_after - (r->not_after - share) / 2;
-	if (r->chosen_at > latest)
-		earlier(d, latest, "share of lifetime");
+	if (r->chosen_at > d->press_at)
+		earlier(d, d->press_at, "share of lifetime");
 	else
 		earlier(d, r->chosen_at, "renewal window of the authority");
 }

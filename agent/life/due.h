@@ -23,6 +23,7 @@ struct due {
 	when_t at; /* 0 = there is no live version */
 	char reason[96];
 	when_t not_before, not_after;
+	when_t press_at;     /* from then on time presses: half of the time for trying is over */
 	when_t parked_until; /* of its attempt */
 	bool attempt;        /* one is under way */
 	bool urgent;

@@ -91,6 +91,8 @@ struct life {
 	struct open_ca *ca;
 	struct work **work; /* in the order they were wanted */
 	size_t works;
+	char *idle; /* per certificate of the configuration: asked for, and there was nothing to do
+		     */
 	uint64_t clock; /* counts activations and reloads */
 	struct done_reload *reloads;
 	struct due *due; /* of each certificate of the configuration (life/due.h); NULL = not looked
@@ -99,6 +101,12 @@ struct life {
 
 /* Takes the lock of the state folder; waits up to 30 s, then ERR_WAIT. */
 int life_lock(struct life *l, struct err *e) MUST_USE;
+
+/* Gives the lock back for so long, and takes it again. */
+int life_pause(struct life *l, int ms, struct err *e) MUST_USE;
+
+/* True when the pass is to end after the step in hand. */
+bool life_stopping(struct life *l);
 
 /* The word of a step, as the database has it; and back (STEPS for none). */
 const char *step_word(enum step step);

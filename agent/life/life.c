@@ -63,6 +63,22 @@ life_lock(struct life *l, struct err *e)
 	}
 }
 
+int
+life_pause(struct life *l, int ms, struct err *e)
+{
+	lock_release(l->lock);
+	l->lock = NULL;
+	if (ms > 0)
+		l->services->sleep_ms(l->services->ctx, ms);
+	return life_lock(l, e);
+}
+
+bool
+life_stopping(struct life *l)
+{
+	return l->conf.watcher.stopping && l->conf.watcher.stopping(l->conf.watcher.ctx);
+}
+
 static int
 make_folders(const struct config *c, struct err *e)
 {
@@ -90,11 +106,12 @@ life_open(const struct life_conf *conf, struct life **ret, struct err *e)
 	l->services = conf->services;
 	l->token = calloc(l->config->tokens + 1, sizeof *l->token);
 	l->ca = calloc(l->config->authorities + 1, sizeof *l->ca);
+	l->idle = calloc(l->config->certificates + 1, 1);
 	snprintf(l->lock_path, sizeof l->lock_path, "%s/lock", l->config->state);
 	snprintf(path, sizeof path, "%s/keystay.db", l->config->state);
 	mode_t mask = umask(077);
 	int rc = -1;
-	if (!l->token || !l->ca)
+	if (!l->token || !l->ca || !l->idle)
 		err_set(e, ERR_FAILED, "no memory");
 	else if (make_folders(l->config, e) == 0 && life_lock(l, e) == 0)
 		rc = db_open(path, &l->db, e);
@@ -138,6 +155,7 @@ life_forget(struct life *l)
 		free(l->work[i]);
 	}
 	l->works = 0;
+	memset(l->idle, 0, l->config->certificates);
 	life_due_again(l);
 }
 
@@ -146,7 +164,9 @@ life_close(struct life *l)
 {
 	if (!l)
 		return;
-	life_forget(l);
+	if (l->idle)
+		life_forget(l);
+	free(l->idle);
 	free(l->work);
 	if (l->ca)
 		life_close_authorities(l);
@@ -341,16 +361,15 @@ life_want(struct life *l, const struct certificate_conf *c, const struct wish *w
 	w->conf = c;
 	w->policy = policy_find(l->config->policies, c->policy);
 	w->result.conf = c;
-	if (prepare(l, w, wish, ret_started, e) < 0) {
+	int rc = prepare(l, w, wish, ret_started, e);
+	if (rc < 0 || !*ret_started) {
 		attempt_free(&w->attempt);
 		free(w);
-		return -1;
+		l->idle[c - l->config->certificate] = rc == 0;
+		return rc;
 	}
-	w->open = *ret_started;
-	if (!*ret_started)
-		w->result.state = LIFE_NOTHING;
-	else if (w->attempt.error_kind != ERR_NONE &&
-		 w->attempt.not_before > services_now(l->services))
+	w->open = true;
+	if (w->attempt.error_kind != ERR_NONE && w->attempt.not_before > services_now(l->services))
 		wait_for_retry(w);
 	l->work[l->works++] = w;
 	return 0;

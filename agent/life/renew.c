@@ -7,8 +7,10 @@
 
 #include "keystay/base/log.h"
 #include "keystay/life/keys.h"
+#include "alert.h"
 #include "counters.h"
 #include "internal.h"
+#include "turn.h"
 #include "uses.h"
 
 static const struct {
@@ -54,29 +56,39 @@ forget_error(struct attempt *a)
 {
 	a->error_kind = ERR_NONE;
 	a->error_text[0] = a->error_hint[0] = '\0';
-	a->tries = 0;
+	a->tries = a->tries_here = 0;
 }
 
-/* Stores a failure with the moment of the next try; the step stays. */
+/*
+ * Stores a failure with the moment of the next try; the step stays, unless it is the next
+ * authority's turn. *ret_over says whether there is nothing more to do for now.
+ */
 static int
-store_failure(struct life *l, struct work *w, const struct err *why, struct err *e)
+store_failure(struct life *l, struct work *w, enum step step, const struct err *why, bool *ret_over,
+	struct err *e)
 {
 	struct attempt *a = &w->attempt;
 	when_t now = services_now(l->services);
 
 	a->tries++;
+	a->tries_here++;
 	a->error_kind = why->kind;
 	text_copy(a->error_text, sizeof a->error_text, why->text);
 	text_copy(a->error_hint, sizeof a->error_hint, why->hint);
 	a->not_before = retry_at(why, a->tries, now);
+	(void)turn_to_next(l, w, step, why);
+	*ret_over = a->not_before > now;
 	if (db_begin(l->db, e) < 0)
 		return -1;
-	if (attempt_save(l->db, a, e) < 0 ||
-		life_journal(l, a->certificate, "", "failed", a->step, e, "%s", why->text) < 0) {
+	if (attempt_save(l->db, a, e) < 0 || life_journal(l, a->certificate, "", "failed",
+						     step_word(step), e, "%s", why->text) < 0) {
 		db_rollback(l->db);
 		return -1;
 	}
-	return db_commit(l->db, e);
+	if (db_commit(l->db, e) < 0)
+		return -1;
+	alert_failure(l, w, why);
+	return 0;
 }
 
 static void
@@ -100,6 +112,7 @@ follow(struct life *l, struct work *w, enum step step, enum outcome outcome, str
 		/* The last step deletes the attempt in its own transaction. */
 		if (step == STEP_RECORD) {
 			give_up(w, LIFE_DONE, NULL);
+			alert_success(l, w->conf->name);
 			return 0;
 		}
 		set_step(a, (enum step)(step + 1));
@@ -138,6 +151,7 @@ do_step(struct life *l, struct work *w, struct err *e)
 	enum step step = step_of(w->attempt.step);
 	enum outcome outcome = OUTCOME_NEXT;
 	struct err why;
+	bool over;
 
 	if (step == STEPS)
 		return err_set(e, ERR_FAILED,
@@ -154,9 +168,10 @@ do_step(struct life *l, struct work *w, struct err *e)
 	}
 	db_rollback(l->db);
 	err_in(&why, "certificate '%s'", w->conf->name);
-	if (store_failure(l, w, &why, e) < 0)
+	if (store_failure(l, w, step, &why, &over, e) < 0)
 		return -1;
-	give_up(w, LIFE_FAILED, &why);
+	if (over)
+		give_up(w, LIFE_FAILED, &why);
 	return 0;
 }
 
@@ -168,7 +183,7 @@ static int
 do_round(struct life *l, bool *ret_moved, struct err *e)
 {
 	*ret_moved = false;
-	for (size_t i = 0; i < l->works; i++) {
+	for (size_t i = 0; i < l->works && !life_stopping(l); i++) {
 		struct work *w = l->work[i];
 		if (!w->open || w->attempt.not_before > services_now(l->services))
 			continue;
@@ -227,12 +242,12 @@ sleep_until(struct life *l, when_t moment, struct err *e)
 {
 	when_t now = services_now(l->services);
 
-	lock_release(l->lock);
-	l->lock = NULL;
-	if (moment > now)
-		l->services->sleep_ms(
-			l->services->ctx, (int)(moment - now > 60 ? 60 : moment - now) * 1000);
-	if (life_lock(l, e) < 0)
+	if (life_pause(l,
+		    (int)(moment - now > 60 ? 60
+			    : moment > now  ? moment - now
+					    : 0) *
+			    1000,
+		    e) < 0)
 		return -1;
 	return load_again(l, e);
 }
@@ -244,14 +259,15 @@ look_after_keys(struct life *l, struct err *e)
 	size_t done;
 	struct err why;
 
-	for (size_t i = 0; i < l->works; i++) {
-		const struct life_result *r = &l->work[i]->result;
-		if (r->state == LIFE_FAILED || r->state == LIFE_WAITING)
-			continue;
-		if (life_stage_successors(l, r->conf, &why) == 0)
+	for (size_t i = 0; i < l->works; i++)
+		if (l->work[i]->result.state == LIFE_DONE)
+			l->idle[l->work[i]->conf - l->config->certificate] = 1;
+	for (size_t i = 0; i < l->config->certificates && !life_stopping(l); i++) {
+		const struct certificate_conf *c = &l->config->certificate[i];
+		if (!l->idle[i] || life_stage_successors(l, c, &why) == 0)
 			continue;
 		db_rollback(l->db);
-		if (!life_recovered(l, &why) || life_stage_successors(l, r->conf, &why) < 0)
+		if (!life_recovered(l, &why) || life_stage_successors(l, c, &why) < 0)
 			life_warn(l, &why);
 	}
 	/* Before keys are destroyed: did anything try to use them? */
@@ -269,6 +285,8 @@ go(struct life *l, when_t wait, struct err *e)
 	for (;;) {
 		if (do_round(l, &moved, e) < 0)
 			return -1;
+		if (life_stopping(l))
+			break;
 		if (moved)
 			continue;
 		when_t next = next_moment(l);

@@ -36,6 +36,26 @@ in_use(const struct key_uses *u)
 	return u->live || u->attempts || u->accounts || u->served;
 }
 
+/* The moment at which a key's next step is due, and which; 0 for one that stays as it is. */
+static when_t
+turn_at(struct life *l, const struct key_row *k,
+	int (**ret_step)(struct life *l, struct key_row *row, struct err *e))
+{
+	const struct certificate_conf *c = text_same(k->purpose, "certificate")
+						   ? config_certificate(l->config, k->owner)
+						   : NULL;
+	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
+
+	if (text_same(k->state, KEY_DRAINING)) {
+		*ret_step = life_key_disable;
+		return k->state_at + policy_drain(p);
+	}
+	*ret_step = life_key_destroy;
+	if (text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING))
+		return k->state_at + policy_disable(p);
+	return text_same(k->state, KEY_COMPROMISED) ? k->state_at : 0;
+}
+
 /*
  * Draining keys are switched off after `drain`, switched-off ones destroyed after `disable`; one
  * that a person disabled while it was in use stays. A compromised key does not drain: it is
@@ -46,18 +66,11 @@ look_at_key(void *ctx, const struct key_row *k, struct err *e)
 {
 	struct turns *all = ctx;
 	struct life *l = all->l;
-	const struct certificate_conf *c = text_same(k->purpose, "certificate")
-						   ? config_certificate(l->config, k->owner)
-						   : NULL;
-	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
-	when_t age = services_now(l->services) - k->state_at;
+	int (*step)(struct life *, struct key_row *, struct err *);
+	when_t at = turn_at(l, k, &step);
 	struct key_uses uses;
 
-	bool drains = text_same(k->state, KEY_DRAINING) && age >= policy_drain(p);
-	bool ends = text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING) &&
-		    age >= policy_disable(p);
-	bool bad = text_same(k->state, KEY_COMPROMISED);
-	if (!drains && !ends && !bad)
+	if (at == 0 || at > services_now(l->services))
 		return 0;
 	if (key_uses(l->db, k->id, &uses, e) < 0)
 		return -1;
@@ -65,7 +78,7 @@ look_at_key(void *ctx, const struct key_row *k, struct err *e)
 		log_debug("key '%s' is still in use", k->label);
 		return 0;
 	}
-	return add_turn(all, k, drains ? life_key_disable : life_key_destroy, e);
+	return add_turn(all, k, step, e);
 }
 
 /* With a new start of the module once, where it lost its state. */
@@ -149,5 +162,39 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 	l->destroyed = 0;
 	if (life_refresh_tokens(l, &why) < 0)
 		life_warn(l, &why);
+	return 0;
+}
+
+struct next_turn {
+	struct life *l;
+	when_t at;
+};
+
+static int
+next_of_key(void *ctx, const struct key_row *k, struct err *e)
+{
+	struct next_turn *n = ctx;
+	int (*step)(struct life *, struct key_row *, struct err *);
+	when_t at = turn_at(n->l, k, &step);
+	struct key_uses uses;
+
+	if (at == 0 || (n->at && n->at <= at))
+		return 0;
+	if (key_uses(n->l->db, k->id, &uses, e) < 0)
+		return -1;
+	/* What could not be done when its time came is tried again by a later pass. */
+	if (!in_use(&uses) && at > services_now(n->l->services))
+		n->at = at;
+	return 0;
+}
+
+int
+life_retire_next(struct life *l, when_t *ret, struct err *e)
+{
+	struct next_turn n = {.l = l};
+
+	if (keys_each(l->db, NULL, next_of_key, &n, e) < 0)
+		return -1;
+	*ret = n.at;
 	return 0;
 }

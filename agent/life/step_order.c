@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "keystay/state/accounts.h"
+#include "keystay/state/inventory.h"
+#include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
 #include "internal.h"
 
@@ -38,6 +40,36 @@ note_down(struct life *l, const char *authority, struct open_ca *ca, const struc
 	return -1;
 }
 
+/* What a new order replaces: the live certificate of that key type, of this account. */
+struct replaced {
+	const char *key_type, *authority, *account;
+	char ari_id[ARI_ID_TEXT];
+};
+
+static int
+find_replaced(void *ctx, const struct version_row *v, struct err *e)
+{
+	struct replaced *r = ctx;
+
+	(void)e;
+	if (text_same(v->key_type, r->key_type) && text_same(v->authority, r->authority) &&
+		*v->account && text_same(v->account, r->account))
+		text_copy(r->ari_id, sizeof r->ari_id, v->ari_id);
+	return 0;
+}
+
+static int
+look_for_replaced(struct life *l, const struct work *w, struct replaced *r, struct err *e)
+{
+	struct certificate_row row;
+
+	if (certificate_get(l->db, w->conf->name, &row, e) < 0)
+		return -1;
+	return row.live_version
+		       ? version_each(l->db, w->conf->name, row.live_version, find_replaced, r, e)
+		       : 0;
+}
+
 /* Advances one part until it waits or has its chain; each stage is stored before the next. */
 static int
 advance_part(struct life *l, struct work *w, size_t index, const struct authority_conf *conf,
@@ -45,7 +77,12 @@ advance_part(struct life *l, struct work *w, size_t index, const struct authorit
 {
 	struct part *p = &w->attempt.part[index];
 	enum ca_progress progress = CA_AGAIN;
+	struct replaced replaced = {.key_type = p->key_type,
+		.authority = conf->name,
+		.account = conf->ops->account(ca->session)};
 
+	if (!p->cookie && look_for_replaced(l, w, &replaced, e) < 0)
+		return -1;
 	while (progress == CA_AGAIN) {
 		struct ca_order order = {
 			.certificate = w->conf->name,
@@ -53,6 +90,7 @@ advance_part(struct life *l, struct work *w, size_t index, const struct authorit
 			.challenge = &w->conf->challenge,
 			.csr = p->csr,
 			.csr_len = p->csr_len,
+			.replaces = replaced.ari_id,
 			.cookie = p->cookie,
 			.armed = w->armed[index],
 		};

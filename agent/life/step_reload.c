@@ -1,6 +1,9 @@
 /* Tell every server; one reload serves all certificates that became live before it. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "keystay/base/file.h"
 #include "internal.h"
 
 static bool
@@ -30,9 +33,23 @@ find_reload(struct life *l, const struct target_conf *t)
 	return r;
 }
 
+/* STATE/.deployed changes whenever servers have something new to read: a path unit of root may
+ * watch it and reload them, where the agent itself has no right to. */
+static int
+touch_deployed(struct life *l, struct work *w, struct err *e)
+{
+	char path[4096], text[LOCK_TEXT];
+
+	snprintf(path, sizeof path, "%s/.deployed", l->config->state);
+	snprintf(text, sizeof text, "%s\n", w->conf->name);
+	return file_replace(path, text, strlen(text), 0644, FILE_SAME_OWNER, FILE_SAME_GROUP, e);
+}
+
 int
 reload_all(struct life *l, struct work *w, struct err *e)
 {
+	if (touch_deployed(l, w, e) < 0)
+		return -1;
 	for (size_t i = 0; i < w->conf->installs; i++) {
 		const struct target_conf *t = &w->conf->install[i];
 		struct done_reload *r = find_reload(l, t);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alerting.h"
 #include "identity.h"
 
 /* On a terminal a line per step; in a pipe only what is waited for. Told once, not every second. */
@@ -63,7 +64,10 @@ run_open_life(struct run *r, const char *command, struct life **ret, struct err 
 		.watcher = {.progress = show_progress,
 			.waiting_for_lock = show_lock,
 			.warning = show_warning,
+			.alert = send_alert,
+			.stopping = r->stopping,
 			.ctx = r},
+		.unattended = r->unattended,
 		.witness = true,
 	};
 	return life_open(&conf, ret, e);

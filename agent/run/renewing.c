@@ -5,28 +5,31 @@
 
 #include "living.h"
 
+static bool
+is_meant(const struct list *names, const struct certificate_conf *c)
+{
+	return names->count == 0 || list_has(names, c->name);
+}
+
 static int
 want_all(struct run *r, struct life *l, const struct list *names, const struct wish *wish,
-	struct err *e)
+	bool *started, struct err *e)
 {
+	if (wish->due && life_look_ahead(l, e) < 0)
+		return -1;
 	/* Configuration order, whatever the order on the command line. */
-	for (size_t i = 0; i < r->config->certificates; i++) {
-		const struct certificate_conf *c = &r->config->certificate[i];
-		bool started;
-		if ((names->count == 0 || list_has(names, c->name)) &&
-			life_want(l, c, wish, &started, e) < 0)
+	for (size_t i = 0; i < r->config->certificates; i++)
+		if (is_meant(names, &r->config->certificate[i]) &&
+			life_want(l, &r->config->certificate[i], wish, &started[i], e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
 static const char *
 state_text(enum life_state state)
 {
-	static const char *const words[] = {[LIFE_NOTHING] = "nothing to do",
-		[LIFE_DONE] = "done",
-		[LIFE_FAILED] = "failed",
-		[LIFE_WAITING] = "waiting"};
+	static const char *const words[] = {
+		[LIFE_DONE] = "done", [LIFE_FAILED] = "failed", [LIFE_WAITING] = "waiting"};
 	return words[state];
 }
 
@@ -45,9 +48,6 @@ show_result(struct run *r, const struct life_result *result)
 		json_object_set_new(json, "not_before", json_when(result->not_before));
 	run_report(r, "certificates", json);
 	switch (result->state) {
-	case LIFE_NOTHING:
-		run_say(r, "%s: nothing to do", name);
-		return EXIT_DONE;
 	case LIFE_DONE:
 		run_say(r, "%s: done", name);
 		return EXIT_DONE;
@@ -68,21 +68,62 @@ show_result(struct run *r, const struct life_result *result)
 	return exit_status_of(result->err.kind);
 }
 
+static void
+show_nothing(struct run *r, const char *name)
+{
+	run_report(r, "certificates",
+		json_pack("{s:s, s:s}", "name", name, "result", "nothing to do"));
+	run_say(r, "%s: nothing to do", name);
+}
+
+/* All were asked for and none is due: one line says so, and what comes next. */
 static int
-go(struct run *r, struct life *l, const struct list *names, const struct wish *wish, when_t wait)
+show_next(struct run *r, struct life *l, struct err *e)
+{
+	char at[WHEN_TEXT];
+	struct life_next next;
+
+	if (life_next(l, &next, e) < 0)
+		return -1;
+	if (!next.certificate[0]) {
+		run_say(r, "nothing to do");
+		return 0;
+	}
+	run_say(r, "nothing to do; next: %s at %s (%s)", next.certificate,
+		when_format(next.certificate_at, at), next.why);
+	if (r->json)
+		json_object_set_new(r->report, "next",
+			json_pack("{s:s, s:o, s:s}", "certificate", next.certificate, "at",
+				json_when(next.certificate_at), "reason", next.why));
+	return 0;
+}
+
+static int
+go(struct run *r, struct life *l, const struct list *names, const struct wish *wish, when_t wait,
+	bool *started)
 {
 	int status = EXIT_DONE;
 	bool waiting = false;
+	const struct life_result *result;
 	struct err e;
 
-	if (want_all(r, l, names, wish, &e) < 0 || life_go(l, wait, &e) < 0)
+	if (want_all(r, l, names, wish, started, &e) < 0 || life_go(l, wait, &e) < 0)
 		return run_fail(r, &e);
-	for (size_t i = 0; life_result_at(l, i); i++) {
-		int s = show_result(r, life_result_at(l, i));
+	run_array(r, "certificates");
+	for (size_t i = 0, k = 0; i < r->config->certificates; i++) {
+		if (!started[i]) {
+			if (names->count && is_meant(names, &r->config->certificate[i]))
+				show_nothing(r, r->config->certificate[i].name);
+			continue;
+		}
+		result = life_result_at(l, k++);
+		int s = show_result(r, result);
 		waiting = waiting || s == EXIT_WAITING;
 		if (status == EXIT_DONE && s != EXIT_WAITING)
 			status = s;
 	}
+	if (names->count == 0 && !life_result_at(l, 0) && show_next(r, l, &e) < 0)
+		return run_fail(r, &e);
 	return status == EXIT_DONE && waiting ? EXIT_WAITING : status;
 }
 
@@ -104,7 +145,9 @@ renew_certificates(struct run *r, const char *command, const struct list *names,
 		}
 	if (run_open_life(r, command, &l, &e) < 0)
 		return run_fail(r, &e);
-	int status = go(r, l, names, wish, wait);
+	bool *started = calloc(r->config->certificates + 1, sizeof *started);
+	int status = started ? go(r, l, names, wish, wait, started) : EXIT_FAILED;
+	free(started);
 	life_close(l);
 	return status;
 }

@@ -45,6 +45,8 @@ nginx_reload(const struct target_conf *t, const struct services *s, struct err *
 		.time_limit_ms = TARGET_LIMIT_MS,
 	};
 
+	if (t->reload_elsewhere)
+		return 0;
 	/* A reload that succeeds proves nothing; the served check does. */
 	if (s->run(s->ctx, &c, e) < 0)
 		return err_in(e, "nginx was not reloaded");

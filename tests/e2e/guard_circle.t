@@ -23,7 +23,7 @@ first=$(live_key)
 cp "$LAB/state/live/payments/key.pem" "$LAB/old-key.pem"
 next=$("$KEYSTAY" --config "$CONFIG" keys list --json | jq -r '.keys[] | select(.owner == "payments" and .state == "staged") | .id')
 ks_is 0 "nothing is due" renew --due
-like "$OUT" "payments: nothing to do" "below the soft limit"
+like "$OUT" "^nothing to do; next: payments at 20" "below the soft limit"
 is "$(key_json "$first" hard_limit_armed)" false "the hard limit of a live TLS key is not armed"
 "$BIN/tools/handshakes" "$LAB_TLS" payments.example 300 count=80 >"$LAB/client"
 like "$(cat "$LAB/client")" "^handshakes 80, failed 0" "80 real handshakes"

@@ -353,7 +353,7 @@ static int
 shell(const char *script, int limit_ms, struct buf *output, int *ret_status)
 {
 	char *const argv[] = {(char *)"sh", (char *)"-c", (char *)script, NULL};
-	struct child c = {argv, limit_ms, output};
+	struct child c = {argv, limit_ms, output, NULL};
 	return child_run(&c, ret_status, UNIT_ERR);
 }
 
@@ -361,7 +361,7 @@ static int
 must(const char *script)
 {
 	char *const argv[] = {(char *)"sh", (char *)"-c", (char *)script, NULL};
-	struct child c = {argv, 10000, NULL};
+	struct child c = {argv, 10000, NULL, NULL};
 	return child_must(&c, UNIT_ERR);
 }
 
@@ -369,7 +369,7 @@ static void
 a_program_that_is_not_there_is_an_error_of_the_configuration(void **state)
 {
 	char *const argv[] = {(char *)"keystay-no-such-program", NULL};
-	struct child c = {argv, 1000, NULL};
+	struct child c = {argv, 1000, NULL, NULL};
 	int status = 77;
 
 	(void)state;

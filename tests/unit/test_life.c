@@ -110,14 +110,16 @@ run(const struct wish *wish, when_t wait, struct life_result result[4])
 {
 	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
 	struct life *l;
-	bool started;
+	bool started[4] = {false};
 
 	assert_ok(life_open(&conf, &l, UNIT_ERR));
-	for (size_t i = 0; i < config->certificates; i++)
-		assert_ok(life_want(l, &config->certificate[i], wish, &started, UNIT_ERR));
-	assert_ok(life_go(l, wait, UNIT_ERR));
 	for (size_t i = 0; i < config->certificates && i < 4; i++)
-		result[i] = *life_result_at(l, i);
+		assert_ok(life_want(l, &config->certificate[i], wish, &started[i], UNIT_ERR));
+	assert_ok(life_go(l, wait, UNIT_ERR));
+	memset(result, 0, 4 * sizeof *result);
+	for (size_t i = 0, k = 0; i < 4; i++)
+		if (started[i])
+			result[i] = *life_result_at(l, k++);
 	life_close(l);
 }
 
@@ -178,7 +180,7 @@ orders_that_wait_wait_together(void **state)
 	assert_int_equal(double_ca.orders, 3);
 	assert_int_equal(double_ca.settled, 3);
 	run(&issue, HOUR, r);
-	assert_int_equal(r[0].state, LIFE_NOTHING);
+	assert_null(r[0].conf); /* there was nothing to do */
 }
 
 static void
@@ -345,7 +347,7 @@ renewals_come_by_share_of_life_and_rotation_by_the_policy(void **state)
 	policy->rotate = 80 * DAY;
 	now += 55 * DAY;
 	run(&due, 0, r);
-	assert_int_equal(r[0].state, LIFE_NOTHING);
+	assert_null(r[0].conf); /* there was nothing to do */
 	now += 5 * DAY + 8 * HOUR;
 	run(&due, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
@@ -353,7 +355,7 @@ renewals_come_by_share_of_life_and_rotation_by_the_policy(void **state)
 	/* It is due when the key is 80 days old, before its certificate is. */
 	now += 19 * DAY;
 	run(&due, 0, r);
-	assert_int_equal(r[0].state, LIFE_NOTHING);
+	assert_null(r[0].conf); /* there was nothing to do */
 	now += DAY;
 	run(&due, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);

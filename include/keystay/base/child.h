@@ -13,6 +13,7 @@ struct child {
 		*argv; /* argv[0] is looked up in the system's folders; NULL-terminated; borrowed */
 	int time_limit_ms;  /* then it and its group are killed */
 	struct buf *output; /* its stdout and stderr, cut at the ceiling; may be NULL */
+	const char *input;  /* its stdin; NULL = /dev/null; borrowed */
 };
 
 /*

@@ -21,6 +21,7 @@ struct config {
 	struct authority_conf *authority;
 	size_t authorities;
 	struct policies *policies;
+	struct list alert; /* argv of `alert: {command: ...}`; empty = none */
 	struct certificate_conf *certificate;
 	size_t certificates;
 	struct certificate_conf **by_name; /* the same, sorted by name */

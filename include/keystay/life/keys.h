@@ -45,6 +45,9 @@ int life_key_prove(struct life *l, const struct key_row *row, struct key_evidenc
  */
 int life_retire(struct life *l, size_t *ret_done, struct err *e) MUST_USE;
 
+/* When the next key's time comes; 0 = none is waiting for it. */
+int life_retire_next(struct life *l, when_t *ret, struct err *e) MUST_USE;
+
 /* A staged key for every type of the certificate, where its policy keeps a successor. */
 int life_stage_successors(struct life *l, const struct certificate_conf *c, struct err *e) MUST_USE;
 

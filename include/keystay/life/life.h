@@ -18,6 +18,16 @@
 struct db;
 struct life;
 
+/* Something that people should know even if nobody looks. */
+struct alert {
+	const char *subject; /* a certificate, or what else it is about ("clock") */
+	const char *kind;    /* failed, expiring, expired, clock, ... */
+	const char *text;
+	const char *hint;
+	bool over; /* all is well again */
+	when_t at;
+};
+
 /* What is told while it goes on; `ctx` is the caller's. Any function may be NULL. */
 struct life_watcher {
 	/* A certificate came to a step, or waits in it ("waits for validation"). */
@@ -26,6 +36,10 @@ struct life_watcher {
 	void (*waiting_for_lock)(void *ctx, const char *holder);
 	/* Something beside the certificates in hand went wrong: an old key cannot be retired. */
 	void (*warning)(void *ctx, const struct err *why);
+	/* People are to be told; the same not more than once a day. */
+	void (*alert)(void *ctx, const struct alert *alert);
+	/* Asked between two steps, and while waiting: is the pass to end now? */
+	bool (*stopping)(void *ctx);
 	void *ctx;
 };
 
@@ -34,7 +48,8 @@ struct life_conf {
 	const struct services *services;
 	const char *command; /* "renew", for the lock's text */
 	struct life_watcher watcher;
-	bool witness; /* /proc/self/exe is keystay, and may be asked to look from outside */
+	bool unattended; /* nobody reads the answer: what fails is told by alerts */
+	bool witness;    /* /proc/self/exe is keystay, and may be asked to look from outside */
 };
 
 /* Takes the lock (waiting up to 30 s: ERR_WAIT naming the holder), opens the database. */
@@ -49,6 +64,22 @@ int life_open_state(const struct config *c, struct db **ret, struct err *e) MUST
 
 /* Takes the results away, for the next wants of the same process. */
 void life_forget(struct life *l);
+
+/*
+ * Before the certificates that are due by time: looks whether the clock can be believed (ERR_WAIT),
+ * and asks for the renewal windows whose time has come.
+ */
+int life_look_ahead(struct life *l, struct err *e) MUST_USE;
+
+/* When a pass has something to do again. */
+struct life_next {
+	when_t at;            /* at most an hour from now */
+	char certificate[65]; /* the next certificate that is due or parked; "" = none */
+	when_t certificate_at;
+	char why[96];
+};
+
+int life_next(struct life *l, struct life_next *ret, struct err *e) MUST_USE;
 
 enum key_mode { KEY_AUTO, KEY_NEW, KEY_SAME };
 
@@ -72,12 +103,7 @@ int life_want(struct life *l, const struct certificate_conf *c, const struct wis
  */
 int life_go(struct life *l, when_t wait, struct err *e) MUST_USE;
 
-enum life_state {
-	LIFE_NOTHING, /* there was nothing to do */
-	LIFE_DONE,
-	LIFE_FAILED,
-	LIFE_WAITING
-};
+enum life_state { LIFE_DONE, LIFE_FAILED, LIFE_WAITING };
 
 struct life_result {
 	const struct certificate_conf *conf;
@@ -86,8 +112,8 @@ struct life_result {
 	when_t not_before; /* of LIFE_WAITING */
 };
 
-/* Results in the order of life_want; NULL behind the last. Borrowed until life_forget or
- * life_close. */
+/* Results of those that were started, in the order of life_want; NULL behind the last. Borrowed
+ * until life_forget or life_close. */
 const struct life_result *life_result_at(const struct life *l, size_t index);
 
 #endif

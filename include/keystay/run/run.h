@@ -25,7 +25,9 @@ struct run {
 	bool json;
 	bool quiet;
 	bool yes;
-	bool terminal; /* standard output is one, and not --json */
+	bool unattended; /* nobody reads what is said: what is wrong is told by alerts */
+	bool terminal;   /* standard output is one, and not --json */
+	bool (*stopping)(void *run); /* of the daemon: a pass is to end; NULL = never */
 	struct config *config;
 	const struct services *services;
 	json_t *report; /* with --json: the object that is printed at the end */

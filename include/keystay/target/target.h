@@ -23,6 +23,7 @@ struct target_conf {
 	char *conf;               /* nginx: its main configuration file */
 	struct list test;         /* argv; empty = the default, or none */
 	struct list reload;       /* argv; empty = the default, or none */
+	bool reload_elsewhere;    /* `reload: []`: something else does it, as a path unit */
 	struct list endpoints;    /* HOST:PORT to shake hands with */
 	char *path[TARGET_FILES]; /* files: where each goes; NULL = not wanted */
 	char *owner;

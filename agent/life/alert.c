@@ -1,0 +1,96 @@
+#include "alert.h"
+
+#include <string.h>
+
+#include "keystay/state/memory.h"
+#include "due.h"
+
+/* The same is told again after a day. */
+#define AGAIN DAY
+
+/* Tries at an authority or over the network before a person is told. */
+#define TRIES_TOLD 3
+
+static void
+send(struct life *l, const struct alert *a)
+{
+	if (l->conf.watcher.alert)
+		l->conf.watcher.alert(l->conf.watcher.ctx, a);
+}
+
+void
+alert_tell(struct life *l, const char *subject, const char *kind, const struct err *why)
+{
+	when_t now = services_now(l->services);
+	struct err ignored;
+	bool news = true;
+
+	if (!l->conf.unattended)
+		return;
+	/* A database that cannot be written is no reason for silence. */
+	if (alert_note(l->db, subject, kind, why->text, now, AGAIN, &news, &ignored) < 0 || news) {
+		const struct alert a = {.subject = subject,
+			.kind = kind,
+			.text = why->text,
+			.hint = why->hint,
+			.at = now};
+		send(l, &a);
+	}
+}
+
+void
+alert_over(struct life *l, const char *subject, const char *kind, const char *text)
+{
+	struct err ignored;
+	bool was;
+
+	if (alert_clear(l->db, subject, kind, &was, &ignored) == 0 && was) {
+		const struct alert a = {.subject = subject,
+			.kind = kind,
+			.text = text,
+			.hint = "",
+			.over = true,
+			.at = services_now(l->services)};
+		send(l, &a);
+	}
+}
+
+void
+alert_failure(struct life *l, const struct work *w, const struct err *why)
+{
+	bool mends_itself = why->kind == ERR_NETWORK || why->kind == ERR_BUSY ||
+			    why->kind == ERR_AUTHORITY || why->kind == ERR_LOST;
+
+	if (!mends_itself || w->attempt.tries >= TRIES_TOLD)
+		alert_tell(l, w->conf->name, "failed", why);
+}
+
+void
+alert_success(struct life *l, const char *certificate)
+{
+	alert_over(l, certificate, "failed", "it was renewed");
+	alert_over(l, certificate, "expiring", "it was renewed");
+	alert_over(l, certificate, "expired", "it was renewed");
+}
+
+void
+alert_expiries(struct life *l)
+{
+	when_t now = services_now(l->services);
+	const struct due *due;
+	char end[WHEN_TEXT];
+	struct err why;
+
+	for (size_t i = 0; l->conf.unattended && i < l->config->certificates; i++) {
+		const struct certificate_conf *c = &l->config->certificate[i];
+		if (life_due(l, c, &due, &why) < 0)
+			return;
+		if (due->at == 0 || now < due->press_at)
+			continue;
+		bool over = now >= due->not_after;
+		err_set(&why, ERR_FAILED, "certificate '%s' %s on %s and is not renewed", c->name,
+			over ? "ended" : "ends", when_format(due->not_after, end));
+		err_hint(&why, "'keystay status %s' says what stands in the way", c->name);
+		alert_tell(l, c->name, over ? "expired" : "expiring", &why);
+	}
+}

@@ -1,0 +1,83 @@
+#include "clock.h"
+
+#include <string.h>
+
+#include "keystay/net/http.h"
+#include "keystay/state/memory.h"
+
+#define WORD "pass_at"
+#define ANSWER_MAX (256 * 1024)
+
+/* What the authority's server says the time is. */
+static int
+ask(struct life *l, const struct authority_conf *a, when_t *ret, struct err *e)
+{
+	AUTO(http_answer) struct http_answer answer = {0};
+	const struct http_request r = {
+		.method = HTTP_GET, .url = a->url, .ceiling = ANSWER_MAX, .follow = true};
+	struct http *http;
+	char name[96];
+
+	snprintf(name, sizeof name, "authority '%s'", a->name);
+	if (http_open(name, a->trust, &http, e) < 0)
+		return -1;
+	int rc = l->services->http(l->services->ctx, http, &r, &answer, e);
+	http_close(http);
+	if (rc < 0)
+		return -1;
+	if (answer.date == 0)
+		return err_set(e, ERR_AUTHORITY, "%s does not say what time it is", name);
+	*ret = answer.date;
+	return 0;
+}
+
+static bool
+is_used(const struct config *c, const struct authority_conf *a)
+{
+	for (size_t i = 0; i < c->certificates; i++)
+		if (list_has(&c->certificate[i].authority, a->name))
+			return true;
+	return false;
+}
+
+/* The first authority that answers decides. */
+static int
+compare(struct life *l, when_t now, when_t last, struct err *e)
+{
+	char is[WHEN_TEXT], was[WHEN_TEXT], theirs_text[WHEN_TEXT];
+	when_t theirs = 0;
+	struct err why;
+
+	err_set(&why, ERR_FAILED, "no authority can be asked");
+	for (size_t i = 0; i < l->config->authorities; i++) {
+		const struct authority_conf *a = &l->config->authority[i];
+		if (!a->url || !is_used(l->config, a) || ask(l, a, &theirs, &why) < 0)
+			continue;
+		if (theirs - now <= CLOCK_DIFFERENCE_MAX && now - theirs <= CLOCK_DIFFERENCE_MAX)
+			return 0;
+		err_set(e, ERR_WAIT,
+			"the clock of this machine says %s, and that of authority '%s' %s",
+			when_format(now, is), a->name, when_format(theirs, theirs_text));
+		return err_hint(e, "set the clock; nothing is renewed by time until then");
+	}
+	err_set(e, ERR_WAIT,
+		"the clock says %s; at the last pass it said %s, and no authority can be asked what "
+		"time it is: %s",
+		when_format(now, is), when_format(last, was), why.text);
+	return err_hint(e, "look at the clock and at the network; nothing is renewed by time until "
+			   "then");
+}
+
+int
+clock_look(struct life *l, struct err *e)
+{
+	when_t now = services_now(l->services);
+	int64_t last;
+
+	if (memory_get(l->db, WORD, &last, e) < 0)
+		return -1;
+	bool near = last == 0 || (now >= last - CLOCK_BEHIND_MAX && now <= last + CLOCK_AHEAD_MAX);
+	if (!near && compare(l, now, last, e) < 0)
+		return -1;
+	return memory_set(l->db, WORD, now, e);
+}
