@@ -19,7 +19,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
 CC = gcc
-PKGS = libcrypto libssl libcurl sqlite3 libmicrohttpd p11-kit-1 libp11 jansson libfyaml
+PKGS = libcrypto libssl libcurl sqlite3 libmicrohttpd p11-kit-1 libp11 jansson libfyaml libsystemd
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wformat-truncation=0 -Wimplicit-fallthrough -Werror
 HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2

@@ -18,7 +18,7 @@
 /* Not secrets: where token files, module settings and OpenSSL's configuration are. */
 static const char *const passed_on[] = {"SOFTHSM2_CONF", "OPENSSL_CONF", "TPM2_PKCS11_STORE",
 	"TPM2_PKCS11_TCTI", "TPM2_PKCS11_BACKEND", "TPM2_PKCS11_LOG_LEVEL", "TSS2_LOG",
-	"DBUS_SESSION_BUS_ADDRESS", "KEYSTAY_GUARD", "NOTIFY_SOCKET", "TZ"};
+	"DBUS_SESSION_BUS_ADDRESS", "KEYSTAY_GUARD", "TZ"};
 
 static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

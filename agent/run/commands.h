@@ -10,6 +10,7 @@ extern const struct command command_issue;
 extern const struct command command_keys;
 extern const struct command command_policy;
 extern const struct command command_renew;
+extern const struct command command_run;
 extern const struct command command_server_config;
 extern const struct command command_status;
 extern const struct command command_token;

@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
 	&command_check,
 	&command_issue,
 	&command_renew,
+	&command_run,
 	&command_status,
 	&command_history,
 	&command_keys,

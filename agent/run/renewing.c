@@ -33,7 +33,7 @@ state_text(enum life_state state)
 	return words[state];
 }
 
-static int
+int
 show_result(struct run *r, const struct life_result *result)
 {
 	const char *name = result->conf->name;

@@ -16,4 +16,7 @@
 int renew_certificates(struct run *r, const char *command, const struct list *names,
 	const struct wish *wish, when_t wait);
 
+/* Says what became of one; returns its exit status. */
+int show_result(struct run *r, const struct life_result *result);
+
 #endif
