@@ -13,6 +13,20 @@
 /* SoftHSM nests one level (a folder per token); nothing sane nests deeper. */
 #define DEPTH_MAX 4
 
+/*
+ * In a unit with RestrictSUIDSGID= the setgid bit may not be named, not even of a folder that has
+ * it. Without it, what is made in there later is of our own group until the next share.
+ */
+static int
+set_mode(int at, const char *name, mode_t mode)
+{
+	if (fchmodat(at, name, mode, 0) == 0)
+		return 0;
+	if (errno != EPERM || !(mode & S_ISGID))
+		return -1;
+	return fchmodat(at, name, mode & ~(mode_t)S_ISGID, 0);
+}
+
 static int
 share_one(int at, const char *name, gid_t group, const struct stat *st,
 	const struct token_conf *conf, struct err *e)
@@ -23,7 +37,7 @@ share_one(int at, const char *name, gid_t group, const struct stat *st,
 		return 0;
 	if ((st->st_gid != group &&
 		    fchownat(at, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0) ||
-		fchmodat(at, name, want, 0) < 0) {
+		set_mode(at, name, want) < 0) {
 		err_errno(e, ERR_FAILED, errno, "token '%s': cannot give '%s' to the group '%s'",
 			conf->name, name, conf->share.group);
 		return err_hint(e, "put the agent's user into the group '%s'", conf->share.group);
