@@ -211,6 +211,25 @@ list_add(struct list *l, const char *text)
 	return true;
 }
 
+static int
+compare_items(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void
+list_sort(struct list *l)
+{
+	if (l->count)
+		qsort(l->item, l->count, sizeof *l->item, compare_items);
+}
+
+bool
+list_sorted_has(const struct list *l, const char *text)
+{
+	return l->count && bsearch(&text, l->item, l->count, sizeof *l->item, compare_items);
+}
+
 bool
 list_has(const struct list *l, const char *text)
 {

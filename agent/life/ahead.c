@@ -5,6 +5,7 @@
 #include "alert.h"
 #include "clock.h"
 #include "due.h"
+#include "watch.h"
 #include "windows.h"
 
 /* The ledger is looked at, and old keys are, though nothing is due. */
@@ -20,7 +21,7 @@ life_look_ahead(struct life *l, struct err *e)
 		return -1;
 	}
 	alert_over(l, "clock", "clock", "the clock is right again");
-	if (windows_look(l, e) < 0)
+	if (windows_look(l, e) < 0 || watch_served(l, e) < 0 || watch_tokens(l, e) < 0)
 		return -1;
 	alert_expiries(l);
 	return 0;
@@ -39,7 +40,7 @@ sooner(struct life_next *n, when_t at, const char *certificate, const char *why)
 int
 life_next(struct life *l, struct life_next *ret, struct err *e)
 {
-	when_t now = services_now(l->services), windows, retire;
+	when_t now = services_now(l->services), windows, retire, watch;
 	struct life_next n = {.at = now + PASS_EVERY};
 	const struct due *due;
 
@@ -53,7 +54,8 @@ life_next(struct life *l, struct life_next *ret, struct err *e)
 		else
 			sooner(&n, due->at, c->name, due->at ? due->reason : "is not there yet");
 	}
-	if (windows_next(l, &windows, e) < 0 || life_retire_next(l, &retire, e) < 0)
+	if (windows_next(l, &windows, e) < 0 || life_retire_next(l, &retire, e) < 0 ||
+		watch_next(l, &watch, e) < 0)
 		return -1;
 	if (n.certificate[0] && n.certificate_at < n.at)
 		n.at = n.certificate_at;
@@ -61,6 +63,8 @@ life_next(struct life *l, struct life_next *ret, struct err *e)
 		n.at = windows;
 	if (retire && retire < n.at)
 		n.at = retire;
+	if (watch && watch < n.at)
+		n.at = watch;
 	*ret = n;
 	return 0;
 }

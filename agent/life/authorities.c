@@ -44,17 +44,18 @@ need_account(struct life *l, const struct authority_conf *a, struct account_row 
 		(found && key_get(l->db, row->key_id, key, e) < 0) ||
 		(found && compromised_has(l->db, key->public_hash, &compromised, e) < 0))
 		return -1;
-	if (found && !compromised) {
+	bool gone = found && text_same(key->state, KEY_DESTROYED);
+	if (found && !compromised && !gone) {
 		if (!text_same(key->state, KEY_DISABLED))
 			return 0;
 		err_set(e, ERR_POLICY, "its key '%s' is disabled", key->label);
 		return err_hint(e, "'keystay keys enable %.12s'", key->id);
 	}
-	if (compromised &&
+	if ((compromised || gone) &&
 		life_journal(l, "", key->public_hash, "account-left", "", e,
-			"authority '%s': the account of the compromised key '%s' is left, "
+			"authority '%s': the account of the key '%s', which is %s, is left, "
 			"another is made",
-			a->name, key->label) < 0)
+			a->name, key->label, compromised ? "compromised" : "gone") < 0)
 		return -1;
 	if (new_account(l, a, row, e) < 0)
 		return -1;

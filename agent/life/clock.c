@@ -79,5 +79,8 @@ clock_look(struct life *l, struct err *e)
 	bool near = last == 0 || (now >= last - CLOCK_BEHIND_MAX && now <= last + CLOCK_AHEAD_MAX);
 	if (!near && compare(l, now, last, e) < 0)
 		return -1;
+	/* What was parked by a clock that was ahead. Nothing is for longer than a month. */
+	if (!near && now < last && attempts_unpark(l->db, now, now + 31 * DAY, e) < 0)
+		return -1;
 	return memory_set(l->db, WORD, now, e);
 }

@@ -49,6 +49,18 @@ by_time(const struct policy *p, const struct due_row *r, struct due *d)
 		earlier(d, r->chosen_at, "renewal window of the authority");
 }
 
+/* Whatever the stored cause: what the key's state says is so. It stays due at the moment when that
+ * was seen first. */
+static void
+urgent(struct due *d, const struct due_row *r, when_t now, const char *cause)
+{
+	bool seen = text_same(r->renew_reason, cause) && r->renew_at <= now;
+
+	d->urgent = true;
+	d->at = seen ? r->renew_at : now;
+	text_copy(d->reason, sizeof d->reason, cause);
+}
+
 void
 due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t now,
 	struct due *ret)
@@ -67,10 +79,15 @@ due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t
 		snprintf(changed, sizeof changed, "%s changed in the configuration", differs);
 		earlier(&d, seen ? r->renew_at : now, changed);
 	}
-	if (r->cause_at) {
+	if (r->key_state && text_same(r->key_state, KEY_COMPROMISED))
+		urgent(&d, r, now, CAUSE_COMPROMISED);
+	else if (r->key_state && text_same(r->key_state, KEY_DESTROYED))
+		urgent(&d, r, now, CAUSE_KEY_GONE);
+	else if (r->cause_at) {
 		d.urgent = cause_is_urgent(r->cause);
 		if (d.urgent || r->cause_at < d.at) {
-			d.at = r->cause_at;
+			/* A clock that was ahead when it happened does not put it off. */
+			d.at = d.urgent && r->cause_at > now ? now : r->cause_at;
 			text_copy(d.reason, sizeof d.reason, r->cause);
 		}
 	}

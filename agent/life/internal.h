@@ -204,6 +204,17 @@ int place_version(struct life *l, struct work *w, int64_t version, struct err *e
 /* Tells every target of it, unless a reload since `w->activated` did already. */
 int reload_all(struct life *l, struct work *w, struct err *e) MUST_USE;
 
+/* The leaf that a handshake is to show. */
+struct leaf_wish {
+	const char *key_type;
+	const char *fingerprint; /* hex */
+	bool alone;              /* the certificate has one key type: any client will do */
+};
+
+/* One handshake, stored; ERR_SERVED when it does not show that leaf. */
+int look_once(struct life *l, const struct certificate_conf *c, const struct leaf_wish *leaf,
+	const char *endpoint, const char *name, struct err *e) MUST_USE;
+
 /*
  * Puts the recorded version back after a failure (which is in `e` and stays there, with what
  * became of the roll-back behind it); `reload` says whether the servers may have taken the new

@@ -10,6 +10,7 @@
 #include "keystay/state/inventory.h"
 #include "keystay/state/journal.h"
 #include "keystay/token/pin.h"
+#include "alert.h"
 #include "due.h"
 #include "internal.h"
 #include "ledger.h"
@@ -224,7 +225,10 @@ life_alarm(struct life *l, const struct key_row *k, const char *kind, const char
 	va_end(ap);
 	err_set(&why, ERR_POLICY, "%s", text);
 	err_hint(&why, "%s", hint);
-	life_warn(l, &why);
+	if (l->conf.unattended)
+		alert_tell(l, k ? k->label : "use ledger", kind, &why);
+	else
+		life_warn(l, &why);
 	return life_journal(l, k && text_same(k->purpose, "certificate") ? k->owner : "",
 		k ? k->public_hash : "", kind, "", e, "%s", text);
 }

@@ -279,13 +279,14 @@ look_after_keys(struct life *l, struct err *e)
 static int
 go(struct life *l, when_t wait, struct err *e)
 {
-	when_t until = services_now(l->services) + wait;
+	when_t start = services_now(l->services), until = start + wait;
 	bool moved;
 
 	for (;;) {
 		if (do_round(l, &moved, e) < 0)
 			return -1;
-		if (life_stopping(l))
+		/* A clock that was put back makes `until` a moment far away. */
+		if (life_stopping(l) || services_now(l->services) < start - MINUTE)
 			break;
 		if (moved)
 			continue;

@@ -28,15 +28,14 @@ expected_fingerprint(const struct part *p, char fingerprint[65], struct err *e)
 	return 0;
 }
 
-/* One handshake, stored; -1 when it does not show the leaf of that fingerprint. */
-static int
-look(struct life *l, struct work *w, const struct part *p, const char *fingerprint,
+int
+look_once(struct life *l, const struct certificate_conf *c, const struct leaf_wish *leaf,
 	const char *endpoint, const char *name, struct err *e)
 {
 	char sni[NAME_TEXT];
 	struct probe_answer answer = {.fingerprint = ""};
 	struct served_row row = {.checked_at = services_now(l->services)};
-	bool rsa = text_starts(p->key_type, "rsa");
+	bool rsa = text_starts(leaf->key_type, "rsa");
 
 	/* A wildcard stands for any label. */
 	snprintf(sni, sizeof sni, "%s%s", name_is_wildcard(name) ? "keystay-check" : "",
@@ -45,29 +44,29 @@ look(struct life *l, struct work *w, const struct part *p, const char *fingerpri
 		.endpoint = endpoint,
 		.sni = sni,
 		/* With one certificate any client will do; with several each must show its own. */
-		.key = w->attempt.parts == 1 ? PROBE_ANY
-		       : rsa                 ? PROBE_RSA
-					     : PROBE_ECDSA,
+		.key = leaf->alone ? PROBE_ANY
+		       : rsa       ? PROBE_RSA
+				   : PROBE_ECDSA,
 		.limit_ms = PROBE_LIMIT_MS,
 	};
 	int rc = l->services->probe(l->services->ctx, &request, &answer, e);
-	row.ok = rc == 0 && text_same(answer.fingerprint, fingerprint);
+	row.ok = rc == 0 && text_same(answer.fingerprint, leaf->fingerprint);
 	if (rc == 0 && !row.ok) {
 		err_set(e, ERR_SERVED, "endpoint '%s' shows another certificate for '%s'", endpoint,
 			name);
 		rc = err_hint(e,
 			"does the server's configuration for this name use "
 			"live/%s? 'keystay server-config' shows how",
-			w->conf->name);
+			c->name);
 	}
 	if (rc < 0)
 		e->kind = ERR_SERVED;
 	text_copy(row.endpoint, sizeof row.endpoint, endpoint);
 	text_copy(row.sni, sizeof row.sni, sni);
-	text_copy(row.key_type, sizeof row.key_type, p->key_type);
+	text_copy(row.key_type, sizeof row.key_type, leaf->key_type);
 	text_copy(row.fingerprint, sizeof row.fingerprint, answer.fingerprint);
 	struct err ignored;
-	(void)!served_save(l->db, w->conf->name, &row, &ignored);
+	(void)!served_save(l->db, c->name, &row, &ignored);
 	return rc;
 }
 
@@ -80,12 +79,13 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 	for (size_t i = 0; i < w->attempt.parts; i++) {
 		const struct part *p = &w->attempt.part[i];
 		char fingerprint[65];
+		const struct leaf_wish leaf = {p->key_type, fingerprint, w->attempt.parts == 1};
 		if (expected_fingerprint(p, fingerprint, e) < 0)
 			return -1;
 		for (size_t k = 0; k < t->endpoints.count; k++)
 			for (size_t n = 0; n < wanted; n++) {
 				const char *name = w->conf->names.item[n % w->conf->names.count];
-				if (look(l, w, p, fingerprint, t->endpoints.item[k], name, e) < 0)
+				if (look_once(l, w->conf, &leaf, t->endpoints.item[k], name, e) < 0)
 					return -1;
 			}
 	}

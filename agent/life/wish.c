@@ -6,26 +6,19 @@
 
 #include "keystay/base/text.h"
 
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The order in the file means nothing. */
 static void
 add_names(struct buf *b, const struct list *names)
 {
-	char **sorted = calloc(names->count + 1, sizeof *sorted);
+	AUTO(list) struct list sorted = {0};
+	bool whole = true;
 
-	for (size_t i = 0; sorted && i < names->count; i++)
-		sorted[i] = names->item[i];
-	if (sorted)
-		qsort(sorted, names->count, sizeof *sorted, compare_texts);
+	for (size_t i = 0; i < names->count; i++)
+		whole = list_add(&sorted, names->item[i]) && whole;
+	list_sort(&sorted);
 	buf_addf(b, "names");
-	for (size_t i = 0; sorted && i < names->count; i++)
-		buf_addf(b, " %s", sorted[i]);
-	free(sorted);
+	for (size_t i = 0; whole && i < sorted.count; i++)
+		buf_addf(b, " %s", sorted.item[i]);
 }
 
 static void

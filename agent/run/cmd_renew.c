@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <unistd.h>
+
 #include "renewing.h"
 
 static bool
@@ -22,13 +24,15 @@ main_renew(struct run *r, int argc, char **argv)
 	AUTO(list) struct list names = {0};
 	struct wish wish = {.due = true, .reason = "due"};
 	when_t wait = WAIT_DEFAULT;
-	bool due = false, force = false;
+	bool due = false, force = false, dry_run = false;
 
 	for (int i = 0; i < argc; i++) {
 		if (text_same(argv[i], "--due"))
 			due = true;
 		else if (text_same(argv[i], "--force"))
 			force = true;
+		else if (text_same(argv[i], "--dry-run"))
+			dry_run = true;
 		else if (text_same(argv[i], "--key") && i + 1 < argc) {
 			if (!key_mode_of(argv[++i], &wish.key))
 				return run_usage(r, &command_renew, "--key is new, same or auto");
@@ -47,12 +51,16 @@ main_renew(struct run *r, int argc, char **argv)
 		wish.due = false;
 		wish.reason = force ? "forced by 'renew --force'" : "asked for by 'renew'";
 	}
+	if (dry_run)
+		return plan_certificates(r, &names, &wish);
+	/* All that is due: a timer's work. */
+	r->unattended = wish.due && names.count == 0 && !isatty(STDERR_FILENO);
 	return renew_certificates(r, "renew", &names, &wish, wait);
 }
 
 const struct command command_renew = {
 	.name = "renew",
-	.synopsis = "[NAME...] [--due|--force] [--key new|same|auto] [--wait DURATION]",
+	.synopsis = "[NAME...] [--due|--force] [--key new|same|auto] [--wait DURATION] [--dry-run]",
 	.summary = "renew the named certificates; without names those that are due",
 	.main = main_renew,
 };

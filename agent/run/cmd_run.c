@@ -233,7 +233,7 @@ prepare(struct agent *a, struct err *e)
 static int
 main_run(struct run *r, int argc, char **argv)
 {
-	struct agent a = {.r = r, .services = *r->services};
+	static struct agent a;
 	struct err e;
 
 	(void)argv;
@@ -242,6 +242,8 @@ main_run(struct run *r, int argc, char **argv)
 	if (r->json)
 		return run_usage(
 			r, &command_run, "there is no --json: 'keystay status --json' has it");
+	a.r = r;
+	a.services = *r->services;
 	agent = &a;
 	a.services.sleep_ms = agent_sleep_ms;
 	r->services = &a.services;

@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "keystay/life/life.h"
+#include "keystay/life/plan.h"
 #include "keystay/state/attempts.h"
 #include "keystay/state/db.h"
 #include "keystay/state/inventory.h"
@@ -17,6 +18,8 @@ struct view {
 	json_t *keys;
 	json_t *served;
 	struct usage *usage;
+	when_t due_at; /* and why */
+	const char *due_for;
 	when_t not_after; /* the earliest of the live version */
 	char detail[200]; /* of the first key, for a line */
 	char used[USAGE_TEXT];
@@ -83,11 +86,11 @@ add_served(void *ctx, const struct served_row *s, struct err *e)
 
 static const char *
 state_word(const struct certificate_row *row, const struct attempt *a, bool attempt,
-	when_t not_after, when_t now)
+	const struct view *view, when_t now)
 {
 	if (row->not_served)
 		return "not_served";
-	if (row->live_version && not_after <= now)
+	if (row->live_version && view->not_after <= now)
 		return "expired";
 	if (attempt && a->error_kind != ERR_NONE)
 		return "failed";
@@ -95,7 +98,7 @@ state_word(const struct certificate_row *row, const struct attempt *a, bool atte
 		return "waiting";
 	if (!row->live_version)
 		return "missing";
-	return row->renew_at <= now ? "due" : "valid";
+	return view->due_at <= now ? "due" : "valid";
 }
 
 static json_t *
@@ -109,9 +112,9 @@ attempt_json(const struct attempt *a, bool found)
 		error = json_pack("{s:s, s:s, s:s}", "kind", err_word(a->error_kind), "text",
 			a->error_text, "hint", a->error_hint);
 	}
-	return json_pack("{s:s, s:I, s:s, s:o, s:o}", "step", a->step, "tries",
-		(json_int_t)a->tries, "reason", a->reason, "not_before", json_when(a->not_before),
-		"error", error);
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "step", a->step, "authority",
+		a->authority, "tries", (json_int_t)a->tries, "reason", a->reason, "not_before",
+		json_when(a->not_before), "error", error);
 }
 
 static json_t *
@@ -133,7 +136,7 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 	if (row->live_version)
 		run_say(r, "  version %lld, until %s, %s; next: renew at %s (%s)",
 			(long long)row->live_version, when_format(view->not_after, until),
-			view->detail, when_format(row->renew_at, next), row->renew_reason);
+			view->detail, when_format(view->due_at, next), view->due_for);
 	if (row->live_version && view->used[0])
 		run_say(r, "  its key: %s", view->used);
 	if (attempt && a->error_kind != ERR_NONE) {
@@ -151,8 +154,8 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 }
 
 static int
-show(struct run *r, struct db *db, struct usage *usage, const struct certificate_conf *c,
-	struct err *e)
+show(struct run *r, struct db *db, struct usage *usage, const struct plans *plans,
+	const struct certificate_conf *c, struct err *e)
 {
 	struct view view = {
 		.r = r, .db = db, .usage = usage, .keys = json_array(), .served = json_array()};
@@ -168,16 +171,15 @@ show(struct run *r, struct db *db, struct usage *usage, const struct certificate
 		json_decref(view.served);
 		return -1;
 	}
-	const char *state =
-		state_word(&row, &a, attempt, view.not_after, services_now(r->services));
+	view.due_at = plan_due_at(plans, c, &view.due_for);
+	const char *state = state_word(&row, &a, attempt, &view, services_now(r->services));
 	say_certificate(r, c, &row, &a, attempt, &view, state);
 	run_report(r, "certificates",
 		json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:o, s:o}", "name",
 			c->name, "names", names_json(&c->names), "managed", 1, "state", state,
 			"authority", c->authority.item[0], "policy", c->policy, "owner", c->owner,
-			"renew_at", json_when(row.renew_at), "renew_reason", row.renew_reason,
-			"keys", view.keys, "attempt", attempt_json(&a, attempt), "served",
-			view.served));
+			"renew_at", json_when(view.due_at), "renew_reason", view.due_for, "keys",
+			view.keys, "attempt", attempt_json(&a, attempt), "served", view.served));
 	return 0;
 }
 
@@ -186,6 +188,7 @@ main_status(struct run *r, int argc, char **argv)
 {
 	AUTO(db) struct db *db = NULL;
 	AUTO(usage) struct usage *usage = NULL;
+	AUTO(plans) struct plans *plans = NULL;
 	AUTO(list) struct list names = {0};
 	struct err e;
 
@@ -202,13 +205,14 @@ main_status(struct run *r, int argc, char **argv)
 		list_add(&names, argv[i]);
 	}
 	if (become_owner(r->config->state, &e) < 0 || life_open_state(r->config, &db, &e) < 0 ||
-		usage_open(r->config, db, &usage, &e) < 0)
+		usage_open(r->config, db, &usage, &e) < 0 ||
+		plans_open(r->config, db, usage, services_now(r->services), &plans, &e) < 0)
 		return run_fail(r, &e);
 	run_array(r, "certificates");
 	for (size_t i = 0; i < r->config->certificates; i++) {
 		const struct certificate_conf *c = &r->config->certificate[i];
 		if ((names.count == 0 || list_has(&names, c->name)) &&
-			show(r, db, usage, c, &e) < 0)
+			show(r, db, usage, plans, c, &e) < 0)
 			return run_fail(r, &e);
 	}
 	return EXIT_DONE;

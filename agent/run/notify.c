@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "keystay/base/clock.h"
@@ -47,6 +48,8 @@ notify_status(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	/* A line is all that there is room for. */
+	text[strcspn(text, "\n")] = '\0';
 	sd_notifyf(0, "STATUS=%s", text);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "living.h"
+#include "planning.h"
 
 static bool
 is_meant(const struct list *names, const struct certificate_conf *c)
@@ -127,6 +128,28 @@ go(struct run *r, struct life *l, const struct list *names, const struct wish *w
 	return status == EXIT_DONE && waiting ? EXIT_WAITING : status;
 }
 
+static int
+need_names(struct run *r, const struct list *names, struct err *e)
+{
+	if (run_need_config(r, e) < 0)
+		return -1;
+	for (size_t i = 0; i < names->count; i++)
+		if (!config_certificate(r->config, names->item[i])) {
+			err_set(e, ERR_USAGE, "there is no certificate '%s' in '%s'",
+				names->item[i], r->config->path);
+			return err_hint(e, "'keystay status' lists the certificates");
+		}
+	return 0;
+}
+
+int
+plan_certificates(struct run *r, const struct list *names, const struct wish *wish)
+{
+	struct err e;
+
+	return need_names(r, names, &e) < 0 ? run_fail(r, &e) : show_plans(r, names, wish);
+}
+
 int
 renew_certificates(struct run *r, const char *command, const struct list *names,
 	const struct wish *wish, when_t wait)
@@ -134,16 +157,7 @@ renew_certificates(struct run *r, const char *command, const struct list *names,
 	struct life *l;
 	struct err e;
 
-	if (run_need_config(r, &e) < 0)
-		return run_fail(r, &e);
-	for (size_t i = 0; i < names->count; i++)
-		if (!config_certificate(r->config, names->item[i])) {
-			err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'",
-				names->item[i], r->config->path);
-			err_hint(&e, "'keystay status' lists the certificates");
-			return run_fail(r, &e);
-		}
-	if (run_open_life(r, command, &l, &e) < 0)
+	if (need_names(r, names, &e) < 0 || run_open_life(r, command, &l, &e) < 0)
 		return run_fail(r, &e);
 	bool *started = calloc(r->config->certificates + 1, sizeof *started);
 	int status = started ? go(r, l, names, wish, wait, started) : EXIT_FAILED;

@@ -16,6 +16,9 @@
 int renew_certificates(struct run *r, const char *command, const struct list *names,
 	const struct wish *wish, when_t wait);
 
+/* The same wish, but only said what would be done. */
+int plan_certificates(struct run *r, const struct list *names, const struct wish *wish);
+
 /* Says what became of one; returns its exit status. */
 int show_result(struct run *r, const struct life_result *result);
 

@@ -148,6 +148,13 @@ attempts_park(
 	return db_run(db, e, sql, "tti", authority, step, not_before);
 }
 
+int
+attempts_unpark(struct db *db, when_t now, when_t latest, struct err *e)
+{
+	return db_run(db, e, "UPDATE attempt SET not_before = ?1 WHERE not_before > ?2", "ii", now,
+		latest);
+}
+
 struct each_attempt {
 	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e);
 	void *ctx;

@@ -164,3 +164,32 @@ served_each(struct db *db, const char *certificate,
 
 	return db_query(db, e, served_row, &all, sql, "t", certificate);
 }
+
+struct each_age {
+	int (*each)(void *ctx, const char *certificate, when_t looked_at, struct err *e);
+	void *ctx;
+};
+
+static int
+age_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_age *all = ctx;
+	char name[65];
+
+	DB_TEXT(row, 0, name);
+	return all->each(all->ctx, name, sqlite3_column_int64(row, 1), e);
+}
+
+int
+served_ages(struct db *db,
+	int (*each)(void *ctx, const char *certificate, when_t looked_at, struct err *e), void *ctx,
+	struct err *e)
+{
+	static const char sql[] =
+		"SELECT c.name, coalesce(max(s.checked_at), 0) FROM certificate AS c"
+		" LEFT JOIN served AS s ON s.certificate = c.name"
+		" WHERE c.live_version > 0 GROUP BY c.name";
+	struct each_age all = {each, ctx};
+
+	return db_query(db, e, age_row, &all, sql, "");
+}

@@ -53,6 +53,10 @@ struct list {
 bool list_add(struct list *l, const char *text);
 bool list_has(const struct list *l, const char *text);
 
+/* In the order of their bytes; then whether one of them is `text`, quickly. */
+void list_sort(struct list *l);
+bool list_sorted_has(const struct list *l, const char *text);
+
 /* "a, b, c", cut to `size` bytes with "..." if need be. Returns text. */
 const char *list_join(const struct list *l, char *text, size_t size);
 

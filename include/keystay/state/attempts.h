@@ -57,6 +57,9 @@ int attempt_delete(struct db *db, const char *certificate, struct err *e) MUST_U
 int attempts_park(struct db *db, const char *authority, const char *step, when_t not_before,
 	struct err *e) MUST_USE;
 
+/* None stays parked for longer than until `latest`: those that are go on at `now`. */
+int attempts_unpark(struct db *db, when_t now, when_t latest, struct err *e) MUST_USE;
+
 /* Calls `each` with the certificate and not_before of every attempt that there is. */
 int attempts_each(struct db *db,
 	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e),

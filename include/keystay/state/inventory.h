@@ -76,4 +76,9 @@ int served_each(struct db *db, const char *certificate,
 	int (*each)(void *ctx, const struct served_row *row, struct err *e), void *ctx,
 	struct err *e) MUST_USE;
 
+/* When each certificate's endpoints were looked at last; 0 for one that never was. */
+int served_ages(struct db *db,
+	int (*each)(void *ctx, const char *certificate, when_t looked_at, struct err *e), void *ctx,
+	struct err *e) MUST_USE;
+
 #endif

@@ -1,0 +1,24 @@
+/* What the agent looks at by itself though nothing is due: are the keys there, is it served? */
+#ifndef KEYSTAY_LIFE_WATCH_H
+#define KEYSTAY_LIFE_WATCH_H
+
+#include "internal.h"
+
+/*
+ * Once a day for each token that live keys are in: keys that are gone, also after a new start of
+ * the module, are journaled as destroyed, and the certificates that live by them are due. A token
+ * that cannot be opened is told, and says nothing of its keys.
+ */
+int watch_tokens(struct life *l, struct err *e) MUST_USE;
+
+/*
+ * Every six hours for each certificate with endpoints: one handshake with each. What is not the
+ * live certificate twice, a minute apart, is told; where another version of ours is shown the
+ * servers are told to read again.
+ */
+int watch_served(struct life *l, struct err *e) MUST_USE;
+
+/* The next moment at which one of the two has something to do; 0 = never. */
+int watch_next(struct life *l, when_t *ret, struct err *e) MUST_USE;
+
+#endif
