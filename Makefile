@@ -9,7 +9,7 @@
 #                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
 #                   speed against the module's own; proof-guard: the guard counts 10 million
 #                   signatures under kill -9; proof-guard-cost: what it adds to one
-#   make install    PREFIX=/usr/local, DESTDIR=
+#   make install    PREFIX=/usr/local, DESTDIR=; make uninstall
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
 
@@ -59,7 +59,7 @@ LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] t
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
 	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing proof-guard \
-	proof-guard-cost tokens-table clean install
+	proof-guard-cost tokens-table clean install uninstall
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay build/keystay-guard.so
@@ -254,11 +254,27 @@ proof-guard-cost: deps
 		RATE_ROUNDS=15 RATE_SECONDS=3 BIN=$(CURDIR)/$(OUT) prove -v --timer \
 		--exec tests/e2e/in-namespace tests/e2e/guard_cost.t tests/e2e/guard_rate.t
 
+# systemd finds units and users below /usr/local and below /usr. Nothing is enabled or started.
+UNITS := $(notdir $(wildcard scripts/systemd/*.service scripts/systemd/*.timer scripts/systemd/*.path))
+DROPINS := $(notdir $(wildcard scripts/systemd/keystay.service.d/*.conf))
+INSTALLED = sbin/keystay lib/keystay/keystay-guard.so lib/sysusers.d/keystay.conf \
+	share/man/man8/keystay.8 share/man/man7/keystay-guard.7 share/man/man5/keystay.yaml.5 \
+	$(UNITS:%=lib/systemd/system/%) $(DROPINS:%=share/doc/keystay/keystay.service.d/%)
+TO = $(DESTDIR)$(PREFIX)
 install: all
-	install -D -m 755 build/keystay $(DESTDIR)$(PREFIX)/sbin/keystay
-	install -D -m 755 build/keystay-guard.so $(DESTDIR)$(PREFIX)/lib/keystay/keystay-guard.so
-	install -D -m 644 docs/keystay.8 $(DESTDIR)$(PREFIX)/share/man/man8/keystay.8
-	install -D -m 644 docs/keystay-guard.7 $(DESTDIR)$(PREFIX)/share/man/man7/keystay-guard.7
-	install -D -m 644 docs/keystay.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/keystay.yaml.5
+	install -D -m 755 build/keystay $(TO)/sbin/keystay
+	install -D -m 755 build/keystay-guard.so $(TO)/lib/keystay/keystay-guard.so
+	install -D -m 644 docs/keystay.8 $(TO)/share/man/man8/keystay.8
+	install -D -m 644 docs/keystay-guard.7 $(TO)/share/man/man7/keystay-guard.7
+	install -D -m 644 docs/keystay.yaml.5 $(TO)/share/man/man5/keystay.yaml.5
+	install -D -m 644 scripts/systemd/keystay.sysusers $(TO)/lib/sysusers.d/keystay.conf
+	install -D -m 644 -t $(TO)/lib/systemd/system $(UNITS:%=scripts/systemd/%)
+	sed -i 's,@PREFIX@,$(PREFIX),g' $(UNITS:%=$(TO)/lib/systemd/system/%)
+	install -D -m 644 -t $(TO)/share/doc/keystay/keystay.service.d $(DROPINS:%=scripts/systemd/keystay.service.d/%)
+
+# Leaves the configuration, the state and the user.
+uninstall:
+	rm -f $(INSTALLED:%=$(TO)/%)
+	rmdir $(TO)/lib/keystay $(TO)/share/doc/keystay/keystay.service.d $(TO)/share/doc/keystay
 
 .SECONDARY:
