@@ -2,7 +2,8 @@
 # The parts that stand for systemd and for the clock: tests/tools/notify-listen.c and
 # tests/doubles/clock.c. Tests of the daemon believe what these say.
 . "$(dirname "$0")/tap.sh"
-lab_begin
+LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
+lab_usual
 
 # --- what a service says of itself
 "$BIN/tools/notify-listen" "$LAB/notify" "$LAB/said" &
@@ -92,8 +93,6 @@ wait "$pid" 2>/dev/null
 is $? 143 "a signal ends the process"
 
 # It lets a real renewal be: TLS, the database, the token and a server's handshake by the moved clock.
-LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
-lab_usual
 echo 864000 >"$LAB/clock"
 export LD_PRELOAD=$BIN/doubles/clock.so KEYSTAY_TEST_CLOCK=$LAB/clock
 ks_is 0 "a certificate is issued 10 days from now" issue payments
