@@ -2,8 +2,10 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "keystay/life/rebuild.h"
 #include "keystay/state/accounts.h"
 #include "keystay/state/compromised.h"
+#include "keystay/state/memory.h"
 #include "internal.h"
 #include "ledger.h"
 #include "limits.h"
@@ -13,15 +15,23 @@ static int
 new_account(struct life *l, const struct authority_conf *a, struct account_row *row, struct err *e)
 {
 	struct key_row key;
+	int64_t rebuilt;
+	bool there = false;
 
+	/* The token is opened first: that may store things of its own. */
+	if (memory_get(l->db, MEMORY_REBUILT, &rebuilt, e) < 0 ||
+		(rebuilt && life_token(l, a->account_key.token, &(struct token *){NULL}, e) < 0))
+		return -1;
 	*row = (struct account_row){0};
 	if (!text_copy(row->authority, sizeof row->authority, a->name) ||
 		!text_copy(row->directory, sizeof row->directory, a->url))
 		return err_set(e, ERR_CONFIG, "the url of authority '%s' is too long", a->name);
 	if (db_begin(l->db, e) < 0)
 		return -1;
-	if (life_key_reserve(l, "account", a->name, a->account_key.token, a->account_key.type, &key,
-		    e) < 0) {
+	/* Where the database was lost, the key of the account is still there, and leads to it. */
+	if ((rebuilt && rebuild_account_key(l, a, &key, &there, e) < 0) ||
+		(!there && life_key_reserve(l, "account", a->name, a->account_key.token,
+				   a->account_key.type, &key, e) < 0)) {
 		db_rollback(l->db);
 		return -1;
 	}

@@ -95,6 +95,7 @@ struct life {
 		     */
 	uint64_t clock; /* counts activations and reloads */
 	struct done_reload *reloads;
+	bool compared;   /* files and database, of all certificates (life/rebuild.h) */
 	struct due *due; /* of each certificate of the configuration (life/due.h); NULL = not looked
 			    at */
 };
@@ -154,6 +155,14 @@ int life_key_ensure(
 int life_key_load(struct life *l, const struct key_row *row, EVP_PKEY **ret,
 	struct token **ret_token, struct err *e) MUST_USE;
 
+/*
+ * A key that is in its token and not in the database: it is compared with what it should be by the
+ * caller, and gets a row (id, label, token, type, purpose, owner, uri, created_at of `row`) and a
+ * place in the ledger. Within the caller's transaction.
+ */
+int key_adopt(struct life *l, struct key_row *row, const struct key_facts *facts, const char *state,
+	const EVP_PKEY *public, struct err *e) MUST_USE;
+
 struct key_name life_key_name(const struct key_row *row);
 
 /* Chooses label and id of a new key and stores them (not without a database); fills *ret. */
@@ -185,6 +194,21 @@ void path_live(const struct config *c, const char *name, char path[4096]);
 
 /* "" for the first part (plain file names), ".rsa-3072" for the others. */
 const char *part_suffix(const struct attempt *a, size_t part, char suffix[20]);
+
+/*
+ * Compares files and database (life/rebuild.h) and mends, one certificate, or all; what was found
+ * is journaled and told.
+ */
+int rebuild_one(struct life *l, const struct certificate_conf *conf, struct err *e) MUST_USE;
+int rebuild_all(struct life *l, struct err *e) MUST_USE;
+
+/*
+ * An account key in the authority's token that the database does not know: the newest that has a
+ * label as keystay gives account keys of that authority. *ret_found is false when there is none.
+ * Within the caller's transaction; the token is open.
+ */
+int rebuild_account_key(struct life *l, const struct authority_conf *a, struct key_row *ret,
+	bool *ret_found, struct err *e) MUST_USE;
 
 /* The steps. */
 typedef int (*step_fn)(struct life *l, struct work *w, enum outcome *ret, struct err *e);

@@ -93,6 +93,32 @@ store_made(struct life *l, struct key_row *row, const struct key_facts *f, struc
 	return db_commit(l->db, e);
 }
 
+int
+key_adopt(struct life *l, struct key_row *row, const struct key_facts *facts, const char *state,
+	const EVP_PKEY *public, struct err *e)
+{
+	when_t now = services_now(l->services);
+	AUTO(json_t) json_t *json = key_facts_json(facts);
+	json_object_set_new(
+		json, "token_class", json_string(token_class_word(l->last_token->known.class)));
+	AUTO(char) char *evidence = json ? json_line(json) : NULL;
+
+	if (!evidence)
+		return err_set(e, ERR_FAILED, "no memory");
+	text_copy(row->public_hash, sizeof row->public_hash, facts->public_hash);
+	text_copy(row->state, sizeof row->state, state);
+	if (key_reserve(l->db, row, e) < 0 ||
+		key_set_made(l->db, row->id, row->public_hash, row->uri, evidence, now, e) < 0 ||
+		key_set_state(l->db, row->id, state, now, e) < 0 ||
+		life_journal(l, text_same(row->purpose, "certificate") ? row->owner : "",
+			row->public_hash, "key-found", "", e,
+			"%s key '%s' was found in token '%s'; it is %s", row->type, row->label,
+			row->token, state) < 0)
+		return -1;
+	ledger_register(l, row, facts->public_hash, public);
+	return 0;
+}
+
 static int
 make_key(struct token *t, const struct key_row *row, struct key_facts *facts, EVP_PKEY **ret_public,
 	struct err *e)

@@ -349,6 +349,17 @@ wait_for_retry(struct work *w)
 	err_hint(&w->result.err, "%s", w->attempt.error_hint);
 }
 
+/* It fails before it has begun; nothing is stored. */
+static int
+refuse_work(struct life *l, struct work *w, bool *ret_started)
+{
+	text_copy(w->attempt.certificate, sizeof w->attempt.certificate, w->conf->name);
+	w->result.state = LIFE_FAILED;
+	*ret_started = true;
+	l->work[l->works++] = w;
+	return 0;
+}
+
 int
 life_want(struct life *l, const struct certificate_conf *c, const struct wish *wish,
 	bool *ret_started, struct err *e)
@@ -365,6 +376,9 @@ life_want(struct life *l, const struct certificate_conf *c, const struct wish *w
 	w->conf = c;
 	w->policy = policy_find(l->config->policies, c->policy);
 	w->result.conf = c;
+	/* What the files know better than the database is taken from them first. */
+	if (rebuild_one(l, c, &w->result.err) < 0)
+		return refuse_work(l, w, ret_started);
 	int rc = prepare(l, w, wish, ret_started, e);
 	if (rc < 0 || !*ret_started) {
 		attempt_free(&w->attempt);

@@ -6,6 +6,11 @@
 #include "keystay/state/inventory.h"
 #include "internal.h"
 
+struct looking {
+	struct life *l;
+	bool gone;
+};
+
 static void PRINTF_LIKE(2, 3) add_to(struct err *e, const char *fmt, ...)
 {
 	size_t n = strlen(e->text);
@@ -18,8 +23,33 @@ static void PRINTF_LIKE(2, 3) add_to(struct err *e, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The first certificate: there is nothing to put back. It stays, and the state says "not served".
- */
+/* A key that is gone from the token serves nobody. */
+static int
+look_for_key(void *ctx, const struct version_row *v, struct err *e)
+{
+	struct looking *look = ctx;
+	struct key_row key;
+
+	if (key_get(look->l->db, v->key_id, &key, e) < 0)
+		return -1;
+	look->gone = look->gone || text_same(key.state, KEY_DESTROYED);
+	return 0;
+}
+
+static bool
+can_go_back(struct life *l, const struct certificate_row *row)
+{
+	struct looking look = {.l = l};
+	struct err ignored;
+
+	return row->live_version &&
+	       version_each(l->db, row->name, row->live_version, look_for_key, &look, &ignored) ==
+		       0 &&
+	       !look.gone;
+}
+
+/* The first certificate, or one whose key is gone: there is nothing to put back. The new one stays,
+ * and the state says "not served". */
 static void
 stay(struct life *l, struct work *w, struct certificate_row *row, struct err *e)
 {
@@ -30,8 +60,14 @@ stay(struct life *l, struct work *w, struct certificate_row *row, struct err *e)
 	w->attempt.deadline = 0;
 	/* The next try installs and looks again. */
 	text_copy(w->attempt.step, sizeof w->attempt.step, step_word(STEP_INSTALL));
-	add_to(e, "it is installed but not served; there was no certificate before it");
-	err_hint(e, "'keystay server-config nginx %s' prints what the server needs", w->conf->name);
+	if (row->live_version == 0) {
+		add_to(e, "it is installed but not served; there was no certificate before it");
+		err_hint(e, "'keystay server-config nginx %s' prints what the server needs",
+			w->conf->name);
+		return;
+	}
+	add_to(e, "it is installed but not served; the key of the version before is gone");
+	err_hint(e, "a server that was started before the token was replaced must be started anew");
 }
 
 int
@@ -44,7 +80,7 @@ roll_back(struct life *l, struct work *w, bool reload, struct err *e)
 		add_to(e, "and the database cannot be read to roll back");
 		return -1;
 	}
-	if (row.live_version == 0) {
+	if (!can_go_back(l, &row)) {
 		stay(l, w, &row, e);
 		return -1;
 	}

@@ -31,6 +31,12 @@ word_of(const char *prefix, const char *name, char word[96])
 	snprintf(word, 96, "%s:%s", prefix, name);
 }
 
+void
+watch_token_word(const char *token, char word[96])
+{
+	word_of("token", token, word);
+}
+
 static bool
 should_be_there(const struct key_row *k)
 {
@@ -180,7 +186,7 @@ token_turn(struct life *l, const char *token, when_t *ret, struct err *e)
 	char word[96];
 	int64_t last;
 
-	word_of("token", token, word);
+	watch_token_word(token, word);
 	if (memory_get(l->db, word, &last, e) < 0)
 		return -1;
 	*ret = !is_used(l->config, token) ? 0 : last > now ? now : last + TOKENS_EVERY;
@@ -199,7 +205,7 @@ watch_tokens(struct life *l, struct err *e)
 			return -1;
 		if (turn == 0 || turn > now)
 			continue;
-		word_of("token", token, word);
+		watch_token_word(token, word);
 		if (watch_token(l, token, e) < 0 || memory_set(l->db, word, now, e) < 0)
 			return -1;
 	}
@@ -329,7 +335,7 @@ look_at_one(struct life *l, const struct certificate_conf *c, struct err *e)
 		c->name);
 	alert_tell(l, c->name, "not-served", &why);
 	/* A key that is gone looks like that too. */
-	word_of("token", c->token, word);
+	watch_token_word(c->token, word);
 	return failed == 1 ? memory_set(l->db, word, 0, e) : 0;
 }
 

@@ -18,6 +18,9 @@ int watch_tokens(struct life *l, struct err *e) MUST_USE;
  */
 int watch_served(struct life *l, struct err *e) MUST_USE;
 
+/* In the database's memory: when a token was looked at last; 0 has it looked at by this pass. */
+void watch_token_word(const char *token, char word[96]);
+
 /* The next moment at which one of the two has something to do; 0 = never. */
 int watch_next(struct life *l, when_t *ret, struct err *e) MUST_USE;
 

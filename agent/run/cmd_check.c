@@ -11,6 +11,7 @@
 #include "keystay/state/db.h"
 #include "keystay/token/key.h"
 #include "living.h"
+#include "losses.h"
 
 /* The worst finding decides the exit status. */
 struct worst {
@@ -52,7 +53,7 @@ get_to_know(struct run *r, struct db *db, const struct token_conf *conf, struct 
 
 static int
 look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const char *where,
-	struct err *e)
+	bool *ret_lost, struct err *e)
 {
 	AUTO(token) struct token *t = NULL;
 	AUTO(secret) struct secret *pin = NULL;
@@ -66,6 +67,9 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 	const struct token_identity *id = token_identity_of(t);
 	run_finding(r, "ok", where, "", "label '%s', serial %s, %s; %zu private keys", id->label,
 		id->serial, id->manufacturer, ids.count);
+	list_sort(&ids);
+	if (check_keys(r, db, conf, &ids, where, ret_lost, e) < 0)
+		return -1;
 	if (db && capabilities_load(db, t, &c, &known, e) < 0)
 		return -1;
 	bool other_road = known && conf->road == ROAD_AUTO && capabilities_road_wrong(&c);
@@ -78,15 +82,18 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 static void
 check_tokens(struct run *r, struct db *db, struct worst *w)
 {
+	bool lost = false;
 	struct err e;
 
 	for (size_t i = 0; i < r->config->tokens; i++) {
 		const struct token_conf *t = &r->config->token[i];
 		char where[96];
 		snprintf(where, sizeof where, "token '%s'", t->name);
-		if (look_at_token(r, db, t, where, &e) < 0)
+		if (look_at_token(r, db, t, where, &lost, &e) < 0)
 			found_fault(r, w, where, &e);
 	}
+	if (lost && w->status == EXIT_DONE)
+		w->status = EXIT_TOKEN;
 }
 
 static void
@@ -193,6 +200,11 @@ main_check(struct run *r, int argc, char **argv)
 	run_finding(r, "ok", "configuration", "",
 		"%zu tokens, %zu authorities, %zu certificates in '%s'", r->config->tokens,
 		r->config->authorities, r->config->certificates, r->config->path);
+	bool lost = false;
+	if (check_files(r, db, &lost, &e) < 0)
+		found_fault(r, &w, "files", &e);
+	else if (lost)
+		w.status = EXIT_FAILED;
 	check_tokens(r, db, &w);
 	check_policies(r, &w);
 	check_targets(r, db, &w);

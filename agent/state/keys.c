@@ -149,14 +149,25 @@ one_row(void *ctx, sqlite3_stmt *row, struct err *e)
 }
 
 int
-key_get(struct db *db, const char *id, struct key_row *ret, struct err *e)
+key_known(struct db *db, const char *id, struct key_row *ret, bool *ret_found, struct err *e)
 {
 	static const char sql[] = "SELECT " COLUMNS " FROM key WHERE id = ?1";
 	struct one one = {ret, false};
 
 	if (db_query(db, e, one_row, &one, sql, "t", id) < 0)
 		return -1;
-	return one.found ? 0 : err_set(e, ERR_FAILED, "the database knows no key '%s'", id);
+	*ret_found = one.found;
+	return 0;
+}
+
+int
+key_get(struct db *db, const char *id, struct key_row *ret, struct err *e)
+{
+	bool found;
+
+	if (key_known(db, id, ret, &found, e) < 0)
+		return -1;
+	return found ? 0 : err_set(e, ERR_FAILED, "the database knows no key '%s'", id);
 }
 
 static int

@@ -170,3 +170,38 @@ key_list(struct token *t, struct list *ret_ids, struct err *e)
 
 	return objects_each(t, &template, 1, list_one, &l, e);
 }
+
+struct naming {
+	struct token *t;
+	int (*each)(void *ctx, const struct key_name *name, struct err *e);
+	void *ctx;
+};
+
+static int
+name_one(void *ctx, CK_OBJECT_HANDLE object, struct err *e)
+{
+	struct naming *n = ctx;
+	unsigned char id[KEY_ID_BYTES];
+	struct key_name name = {.id = ""};
+	CK_ATTRIBUTE a[] = {
+		{CKA_ID, id, sizeof id}, {CKA_LABEL, name.label, sizeof name.label - 1}};
+
+	/* A longer name is none of ours. */
+	if (n->t->f->C_GetAttributeValue(n->t->session, object, a, 2) != CKR_OK ||
+		a[0].ulValueLen != sizeof id || a[1].ulValueLen >= sizeof name.label)
+		return 0;
+	name.label[a[1].ulValueLen] = '\0';
+	hex_encode(id, sizeof id, name.id);
+	return n->each(n->ctx, &name, e);
+}
+
+int
+key_names(struct token *t, int (*each)(void *ctx, const struct key_name *name, struct err *e),
+	void *ctx, struct err *e)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_ATTRIBUTE template = {CKA_CLASS, &class, sizeof class};
+	struct naming n = {t, each, ctx};
+
+	return objects_each(t, &template, 1, name_one, &n, e);
+}

@@ -184,6 +184,15 @@ chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e)
 	return 0;
 }
 
+bool
+chain_names(const struct chain *c, struct list *ret)
+{
+	AUTO(GENERAL_NAMES)
+	GENERAL_NAMES *san = X509_get_ext_d2i(chain_leaf(c), NID_subject_alt_name, NULL, NULL);
+
+	return san && san_names(san, ret);
+}
+
 static int
 judge_names(X509 *leaf, const struct list *names, struct err *e)
 {

@@ -20,6 +20,8 @@ ASN1_SEQUENCE(PROVIDER_URI) =
 
 		static const char version[] = "PKCS#11 Provider URI v1.0";
 
+static const char label[] = "PKCS#11 PROVIDER URI";
+
 int
 keypem_make(const char *uri, char **ret, struct err *e)
 {
@@ -35,11 +37,38 @@ keypem_make(const char *uri, char **ret, struct err *e)
 		ASN1_STRING_set(p->uri, uri, (int)strlen(uri)) == 1)
 		len = ASN1_item_i2d((ASN1_VALUE *)p, &der, ASN1_ITEM_rptr(PROVIDER_URI));
 	ASN1_item_free((ASN1_VALUE *)p, ASN1_ITEM_rptr(PROVIDER_URI));
-	bool ok = len > 0 && bio && PEM_write_bio(bio, "PKCS#11 PROVIDER URI", "", der, len) > 0;
+	bool ok = len > 0 && bio && PEM_write_bio(bio, label, "", der, len) > 0;
 	OPENSSL_free(der);
 	if (!ok)
 		return ossl_fail(e, ERR_FAILED, "cannot write a key reference");
 	long n = BIO_get_mem_data(bio, &data);
 	*ret = strndup(data, (size_t)n);
 	return *ret ? 0 : err_set(e, ERR_FAILED, "no memory for a key reference");
+}
+
+int
+keypem_read(const char *pem, size_t len, char **ret, struct err *e)
+{
+	AUTO(BIO) BIO *bio = len <= 4096 ? BIO_new_mem_buf(pem, (int)len) : NULL;
+	char *name = NULL, *header = NULL, *uri = NULL;
+	unsigned char *der = NULL;
+	PROVIDER_URI *p = NULL;
+	long der_len = 0;
+
+	if (bio && PEM_read_bio(bio, &name, &header, &der, &der_len) == 1 && !strcmp(name, label)) {
+		const unsigned char *at = der;
+		p = (PROVIDER_URI *)ASN1_item_d2i(NULL, &at, der_len, ASN1_ITEM_rptr(PROVIDER_URI));
+	}
+	if (p && ASN1_STRING_length(p->uri) < 512 &&
+		!memchr(ASN1_STRING_get0_data(p->uri), 0, (size_t)ASN1_STRING_length(p->uri)))
+		uri = strndup((const char *)ASN1_STRING_get0_data(p->uri),
+			(size_t)ASN1_STRING_length(p->uri));
+	ASN1_item_free((ASN1_VALUE *)p, ASN1_ITEM_rptr(PROVIDER_URI));
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	if (!uri)
+		return ossl_fail(e, ERR_FAILED, "not a key reference");
+	*ret = uri;
+	return 0;
 }

@@ -49,6 +49,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		*newline = '\0';
 		part[i] = newline + 1;
 	}
+	struct key_name name, again;
+	/* As it is, it may be a URI that somebody else wrote. */
+	if (uri_read(text, &name))
+		MUST(strlen(name.id) == 2 * KEY_ID_BYTES && *name.label);
 	if (uri_make(part[0], part[1], part[2], id, uri, &e) < 0) {
 		MUST(text_same(uri, "left alone") && e.kind == ERR_FAILED);
 		return 0;
@@ -62,5 +66,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(attribute(uri, "type", value, sizeof value) && text_same(value, "private"));
 	MUST(!strstr(uri, "pin-value") || strstr(part[0], "pin-value") ||
 		strstr(part[1], "pin-value") || strstr(part[2], "pin-value"));
+	if (*part[2] && strlen(part[2]) < KEY_LABEL_TEXT) {
+		MUST(uri_read(uri, &again));
+		MUST(text_same(again.label, part[2]) && text_same(again.id, id));
+	}
 	return 0;
 }

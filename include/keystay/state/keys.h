@@ -70,6 +70,10 @@ int key_uses(struct db *db, const char *id, struct key_uses *ret, struct err *e)
 /* By id; ERR_FAILED when there is none. */
 int key_get(struct db *db, const char *id, struct key_row *ret, struct err *e) MUST_USE;
 
+/* The same, but one that is not known is no error. */
+int key_known(struct db *db, const char *id, struct key_row *ret, bool *ret_found,
+	struct err *e) MUST_USE;
+
 /* What was read back when it was made (JSON), NULL before; the caller frees. */
 int key_evidence_get(struct db *db, const char *id, char **ret, struct err *e) MUST_USE;
 

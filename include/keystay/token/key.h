@@ -104,6 +104,10 @@ int key_public_hash(EVP_PKEY *key, char hash[KEY_HASH_TEXT], struct err *e) MUST
 /* One raw signature of the private key, verified with `public`: both halves are there and fit. */
 int key_try(struct token *t, const struct key_name *name, EVP_PKEY *public, struct err *e) MUST_USE;
 
+/* Calls `each` with label and id of every private key that has names such as keystay gives. */
+int key_names(struct token *t, int (*each)(void *ctx, const struct key_name *name, struct err *e),
+	void *ctx, struct err *e) MUST_USE;
+
 /* The ids (hex) of all private keys on the token; used to compare token and database. */
 struct list;
 int key_list(struct token *t, struct list *ret_ids, struct err *e) MUST_USE;

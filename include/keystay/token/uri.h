@@ -1,11 +1,14 @@
 /*
- * The PKCS#11 URI (RFC 7512) by which servers and OpenSSL's provider find a key. keystay writes
- * such URIs and never reads one.
+ * The PKCS#11 URI (RFC 7512) by which servers and OpenSSL's provider find a key. keystay reads none
+ * but its own, from the files that it installed, when the database is lost.
  */
 #ifndef KEYSTAY_TOKEN_URI_H
 #define KEYSTAY_TOKEN_URI_H
 
 #include "keystay/base/err.h"
+#include "keystay/token/key_name.h"
+
+#include <stdbool.h>
 
 #define KEY_URI_TEXT 512
 
@@ -15,5 +18,8 @@
  */
 int uri_make(const char *token, const char *serial, const char *object, const char *id_hex,
 	char uri[KEY_URI_TEXT], struct err *e) MUST_USE;
+
+/* Object and id of a URI that uri_make wrote; false for anything else. */
+bool uri_read(const char *uri, struct key_name *ret);
 
 #endif

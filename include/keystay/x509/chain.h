@@ -44,6 +44,10 @@ size_t chain_count(const struct chain *c);
 
 int chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e) MUST_USE;
 
+/* The names that the leaf is for, normalised; false when it has none, or others than DNS names and
+ * addresses. */
+bool chain_names(const struct chain *c, struct list *ret);
+
 /* What the leaf must be. */
 struct chain_wish {
 	EVP_PKEY *public;         /* our key */

@@ -11,4 +11,8 @@
 /* The PEM of a URI, which must hold no PIN (a BUG otherwise); the caller frees *ret. */
 int keypem_make(const char *uri, char **ret, struct err *e) MUST_USE;
 
+/* The URI in such a PEM of `len` bytes, up to 511 characters; ERR_FAILED for anything else. The
+ * caller frees *ret. */
+int keypem_read(const char *pem, size_t len, char **ret, struct err *e) MUST_USE;
+
 #endif
