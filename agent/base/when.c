@@ -93,15 +93,20 @@ when_from_utc(int year, int month, int day, int hour, int minute, int second)
 	return (era * 146097 + doe - 719468) * DAY + hour * HOUR + minute * MINUTE + second;
 }
 
+static int
+month_length(int year, int month)
+{
+	static const int length[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	return length[month - 1] + (month == 2 && leap);
+}
+
 static bool
 date_valid(int year, int month, int day, int hour, int minute, int second)
 {
-	static const int length[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
 	if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1)
 		return false;
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	if (day > length[month - 1] + (month == 2 && leap))
+	if (day > month_length(year, month))
 		return false;
 	return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
 }
@@ -201,4 +206,35 @@ when_parse_rfc3339(const char *text, when_t *ret)
 		return false;
 	*ret = when_from_utc(year, month, day, hour, minute, second) - offset;
 	return true;
+}
+
+bool
+when_parse(const char *text, when_t *ret, bool *ret_day)
+{
+	char moment[40];
+	when_t when;
+	bool day = strlen(text) == strlen("2026-11-21");
+
+	snprintf(moment, sizeof moment, "%.10sT00:00:00Z", text);
+	if (!when_parse_rfc3339(day ? moment : text, &when) || when <= 0)
+		return false;
+	*ret = when;
+	*ret_day = day;
+	return true;
+}
+
+when_t
+when_add_months(when_t when, int64_t count)
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm))
+		return when;
+	int64_t month = (tm.tm_year + (int64_t)1900) * 12 + tm.tm_mon + count;
+	int of_year = (int)((month % 12 + 12) % 12) + 1;
+	int year = (int)((month - (of_year - 1)) / 12);
+	int last = month_length(year, of_year);
+	return when_from_utc(year, of_year, tm.tm_mday < last ? tm.tm_mday : last, tm.tm_hour,
+		tm.tm_min, tm.tm_sec);
 }

@@ -358,6 +358,14 @@ yaml_next_is_mapping(struct yaml *y)
 	return ev && ev->type == FYET_MAPPING_START;
 }
 
+bool
+yaml_next_is_list(struct yaml *y)
+{
+	struct err ignored;
+	struct fy_event *ev = y->empty ? NULL : look(y, &ignored);
+	return ev && ev->type == FYET_SEQUENCE_START;
+}
+
 /* Begins a mapping. 1: there is one; 0: an empty value, consumed; -1: something else. */
 static int
 begin_mapping(struct yaml *y, const char *what, struct err *e)

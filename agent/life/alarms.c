@@ -89,7 +89,7 @@ make_due(struct life *l, const struct key_row *k, const struct policy *p, int64_
 		return 0;
 	return life_journal(l, k->owner, k->public_hash, "soft-limit", "", e,
 		"key '%s' made %lld signatures of %lld: the certificate is due %s%s", k->label,
-		(long long)uses, (long long)(p->soft ? p->soft : p->hard),
+		(long long)uses, (long long)(p->limits.soft ? p->limits.soft : p->limits.hard),
 		due > now ? "at " : "now", due > now ? when_format(due, text) : "");
 }
 
@@ -110,7 +110,8 @@ look_at_budget(
 	return life_alarm(l, k, "soft-limit",
 		"'keystay keys compromise' has the agent make another account", e,
 		"key '%s' of '%s' made %lld signatures of %lld", k->label, k->owner,
-		(long long)a->is.of[COUNT_USES], (long long)(p->soft ? p->soft : p->hard));
+		(long long)a->is.of[COUNT_USES],
+		(long long)(p->limits.soft ? p->limits.soft : p->limits.hard));
 }
 
 /* --- uses that should not be */

@@ -71,7 +71,7 @@ ledger_follow(struct life *l, const struct key_row *row)
 	/* A key that servers were given before its version is recorded stays in service. */
 	if (is != state && !(is == STATE_ACTIVE && state == STATE_STAGED))
 		atomic_store(&s->state, state);
-	put(&s->soft, p ? p->soft : 0);
+	put(&s->soft, p ? p->limits.soft : 0);
 	put(&s->hard, limits_hard(p, row));
 }
 

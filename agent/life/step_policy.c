@@ -53,7 +53,7 @@ choose_key(struct life *l, struct work *w, const char *type, const struct certif
 			text_same(ret->token, w->conf->token) && text_same(ret->state, KEY_ACTIVE);
 		*ret_new = !fits || text_same(w->attempt.key_mode, "new") ||
 			   (text_same(w->attempt.key_mode, "auto") &&
-				   (policy_wants_new_key(w->policy, ret->created_at,
+				   (policy_wants_new_key(w->policy, ret->created_at, 0,
 					    services_now(l->services)) ||
 					   policy_budget_spent(w->policy,
 						   ledger_signatures(l, ret->public_hash))));

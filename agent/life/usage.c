@@ -69,8 +69,8 @@ usage_of(struct usage *u, const struct key_row *k, struct key_usage *ret, struct
 	bool stored = false;
 
 	if (p && p->rule[RULE_MAX_SIGNATURES].set) {
-		found.soft = p->soft;
-		found.hard = p->hard;
+		found.soft = p->limits.soft;
+		found.hard = p->limits.hard;
 	}
 	found.armed = limits_hard(p, k) != 0;
 	if (u->book && hex_decode(k->public_hash, hash, sizeof hash) == sizeof hash)

@@ -3,6 +3,7 @@
 #include "keystay/policy/policy.h"
 #include "keystay/policy/shipped.h"
 #include "rule.h"
+#include "waiver.h"
 
 struct policies {
 	struct policy **item;
@@ -15,30 +16,33 @@ policy_free(struct policy *p)
 	if (!p)
 		return;
 	for (int r = 0; r < RULES; r++)
-		free(p->rule[r].source);
-	list_free(&p->key_types);
+		rule_clear(p, (enum rule)r);
+	waivers_clear(p);
 	free(p->name);
 	free(p->extends);
 	free(p);
 }
 
 static int
-read_rule(struct yaml *y, const char *key, void *policy, struct err *e)
+fail_unknown(struct yaml *y, const char *key, struct err *e)
 {
-	struct policy *p = policy;
 	AUTO(list) struct list known = {0};
-	char text[256];
+	char text[400];
 
-	for (int r = 0; r < RULES; r++) {
-		if (!text_same(rule_word((enum rule)r), key)) {
-			list_add(&known, rule_word((enum rule)r));
-			continue;
-		}
-		p->rule[r].set = true;
-		return rule_read(y, p, (enum rule)r, e);
-	}
+	for (int r = 0; r < RULES; r++)
+		(void)list_add(&known, rule_word((enum rule)r));
 	yaml_fail(y, e, "unknown rule '%s'", key);
 	return err_hint(e, "the rules are: %s", list_join(&known, text, sizeof text));
+}
+
+static int
+read_rule(struct yaml *y, const char *key, void *policy, struct err *e)
+{
+	enum rule rule = rule_of(key);
+
+	if (rule == RULES)
+		return fail_unknown(y, key, e);
+	return rule_read(y, policy, rule, e);
 }
 
 static int
@@ -51,6 +55,7 @@ static const struct yaml_key policy_keys[] = {
 	{"policy", yaml_text, offsetof(struct policy, name), YAML_REQUIRED},
 	{"extends", yaml_text, offsetof(struct policy, extends), 0},
 	{"rules", read_rules, 0, YAML_REQUIRED},
+	{"waivers", waivers_read, 0, 0},
 };
 
 static int
@@ -117,20 +122,25 @@ policies_free(struct policies *all)
 	free(all);
 }
 
-/* Takes over the rules that `p` does not set itself. */
+/* Takes over, from all that it extends, the rules that `p` does not set itself. */
 static int
-inherit(struct policy *p, const struct policy *parent, struct err *e)
+inherit(const struct policies *all, struct policy *p, struct err *e)
 {
-	for (int r = 0; r < RULES; r++) {
-		const struct policy_rule *theirs = &parent->rule[r];
-		struct policy_rule *ours = &p->rule[r];
-		if (ours->set || !theirs->set)
-			continue;
-		*ours = *theirs;
-		ours->from = theirs->from ? theirs->from : parent->name;
-		ours->source = theirs->source ? strdup(theirs->source) : NULL;
-		if (rule_inherit(p, parent, (enum rule)r, e) < 0)
-			return -1;
+	const char *next = p->extends;
+
+	/* As many steps as there are policies: a longer way is a circle. */
+	for (size_t steps = 0; next; steps++) {
+		const struct policy *parent = policy_find(all, next);
+		if (!parent)
+			return mark_fail(&p->at, e, "policy '%s' extends '%s', which is not there",
+				p->name, next);
+		if (steps == all->count || parent == p)
+			return mark_fail(&p->at, e, "policy '%s' extends itself", p->name);
+		if (steps == 0)
+			p->parent = parent;
+		for (int r = 0; r < RULES; r++)
+			rule_inherit(p, parent, (enum rule)r);
+		next = parent->extends;
 	}
 	return 0;
 }
@@ -138,23 +148,12 @@ inherit(struct policy *p, const struct policy *parent, struct err *e)
 int
 policies_finish(struct policies *all, struct err *e)
 {
-	for (size_t i = 0; i < all->count; i++) {
-		struct policy *p = all->item[i];
-		const char *next = p->extends;
-		/* As many steps as there are policies: a longer way is a circle. */
-		for (size_t steps = 0; next; steps++) {
-			const struct policy *parent = policy_find(all, next);
-			if (!parent)
-				return mark_fail(&p->at, e,
-					"policy '%s' extends '%s', which is not there", p->name,
-					next);
-			if (steps == all->count || parent == p)
-				return mark_fail(&p->at, e, "policy '%s' extends itself", p->name);
-			if (inherit(p, parent, e) < 0)
-				return -1;
-			next = parent->extends;
-		}
-	}
+	for (size_t i = 0; i < all->count; i++)
+		if (inherit(all, all->item[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < all->count; i++)
+		if (waivers_check(all->item[i], e) < 0)
+			return -1;
 	return 0;
 }
 

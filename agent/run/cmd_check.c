@@ -137,7 +137,7 @@ check_policies(struct run *r, struct worst *w)
 		snprintf(where, sizeof where, "certificate '%s'", c->name);
 		snprintf(hint, sizeof hint, "see 'keystay policy explain %s'", c->name);
 		for (int rule = 0; rule < RULES; rule++) {
-			if (judged[rule].verdict == VERDICT_OK)
+			if (judged[rule].verdict <= VERDICT_OPEN)
 				continue;
 			bool refused = judged[rule].verdict == VERDICT_REFUSED;
 			run_finding(r, refused ? "fail" : "warn", where, hint,

@@ -36,6 +36,12 @@ chain_count(const struct chain *c)
 	return c->count;
 }
 
+X509 *
+chain_at(const struct chain *c, size_t index)
+{
+	return c->certificate[index];
+}
+
 static const char begin[] = "-----BEGIN CERTIFICATE-----";
 static const char end[] = "-----END CERTIFICATE-----";
 

@@ -1,4 +1,4 @@
-/* keystay.yaml (config/config.h) and policy files (policy/policy.h). */
+/* keystay.yaml (config/config.h). */
 #include "fuzz.h"
 #include "keystay/config/config.h"
 
@@ -33,46 +33,11 @@ configuration(const char *text, size_t len)
 	}
 }
 
-static void
-judge(const struct policy *p)
-{
-	static const char *const types[] = {"ec-p256", "rsa-2048"};
-	const struct policy_facts facts = {types, COUNT(types), 1700000000, 5000, 1795282774};
-	struct judgement result[RULES];
-	const char *reason = NULL;
-
-	(void)policy_judge(p, &facts, result);
-	(void)policy_wants_new_key(p, facts.key_made_at, facts.now);
-	(void)policy_renew_at(p, facts.now, facts.now + 90 * DAY, facts.key_made_at, &reason);
-	MUST(reason);
-	(void)policy_budget_spent(p, facts.signatures);
-	MUST(policy_hard_limit(p, true, true) >= policy_hard_limit(p, true, false));
-	MUST(policy_min_rotation(p) >= 0 && policy_rate_alarm(p) >= 2);
-	MUST(!p->soft || !p->hard || p->soft <= p->hard);
-}
-
-static void
-policy(const char *text, size_t len)
-{
-	AUTO(policies) struct policies *all = NULL;
-	struct err e = {0};
-
-	if (policies_new(&all, &e) < 0)
-		BUG("the shipped policies cannot be read");
-	if (policies_add(all, "fuzz.yaml", text, len, &e) < 0 || policies_finish(all, &e) < 0) {
-		MUST(e.kind == ERR_CONFIG && e.text[0]);
-		return;
-	}
-	for (size_t i = 0; policy_at(all, i); i++)
-		judge(policy_at(all, i));
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(char) char *text = fuzz_text(data, size);
 
 	configuration(text, size);
-	policy(text, size);
 	return 0;
 }

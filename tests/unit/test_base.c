@@ -472,6 +472,90 @@ one_newline_of_a_secret_is_cut(void **state)
 	}
 }
 
+static void
+days_and_moments(void **state)
+{
+	static const struct {
+		const char *text;
+		when_t when; /* 0 = refused */
+		bool day;
+	} rows[] = {
+		{"2026-11-21", 1795219200, true},
+		{"1970-01-02", DAY, true},
+		{"2024-02-29", 1709164800, true},
+		{"2026-11-21T18:19:34Z", 1795285174, false},
+		{"2026-11-21T18:19:34.987Z", 1795285174, false},
+		{"2026-11-21T18:19:34+01:00", 1795281574, false},
+		{"2026-11-21T18:19:34-05:30", 1795304974, false},
+		{"2026-11-21T18:19:34-00:00", 1795285174, false},
+		/* before 1970 there is nothing, and 0 means none */
+		{"1970-01-01", 0, false},
+		{"1970-01-01T00:30:00+01:00", 0, false},
+		{"1969-12-31", 0, false},
+		{"", 0, false},
+		{"2026", 0, false},
+		{"2026-11", 0, false},
+		{"2026-11-2", 0, false},
+		{"2026-11-211", 0, false},
+		{"2026-11-21 ", 0, false},
+		{" 2026-11-21", 0, false},
+		{"2026-02-29", 0, false},
+		{"2026-13-01", 0, false},
+		{"2026-00-01", 0, false},
+		{"2026-11-00", 0, false},
+		{"2026-11-21T", 0, false},
+		{"2026-11-21Z", 0, false},
+		{"2026-11-21T18:19Z", 0, false},
+		{"2026-11-21T18:19:34", 0, false},
+		{"2026-11-21t18:19:34z", 1795285174, false},
+		{"2026-11-21 18:19:34Z", 0, false},
+		{"2026-11-21T18:19:34.Z", 0, false},
+		{"2026-11-21T24:00:00Z", 0, false},
+		{"2026-11-21T18:60:00Z", 0, false},
+		{"2026-11-21T18:19:34Zx", 0, false},
+		{"2026-11-21T18:19:34+0100", 0, false},
+		{"2026-11-21T18:19:34+24:00", 0, false},
+		{"2026-11-21T18:19:34+01:60", 0, false},
+		{"2026-11-21T-8:19:34Z", 0, false},
+		{"+026-11-21", 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		when_t when = 0;
+		bool day = !rows[i].day;
+		if (when_parse(rows[i].text, &when, &day) != (rows[i].when != 0) ||
+			when != rows[i].when || (rows[i].when && day != rows[i].day))
+			fail_msg("'%s': %lld", rows[i].text, (long long)when);
+	}
+}
+
+static void
+months_of_the_calendar(void **state)
+{
+	static const struct {
+		int from[3], months, to[3];
+	} rows[] = {
+		{{2026, 1, 31}, 1, {2026, 2, 28}},
+		{{2024, 1, 31}, 1, {2024, 2, 29}},
+		{{2024, 2, 29}, 12, {2025, 2, 28}},
+		{{2026, 12, 31}, 2, {2027, 2, 28}},
+		{{2015, 4, 1}, 39, {2018, 7, 1}},
+		{{2012, 7, 1}, 60, {2017, 7, 1}},
+		{{1999, 12, 15}, 1, {2000, 1, 15}},
+		{{1960, 5, 31}, 1, {1960, 6, 30}},
+		{{1, 1, 1}, 1200, {101, 1, 1}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const int *f = rows[i].from, *t = rows[i].to;
+		assert_int_equal(when_add_months(when_from_utc(f[0], f[1], f[2], 13, 14, 15),
+					 rows[i].months),
+			when_from_utc(t[0], t[1], t[2], 13, 14, 15));
+	}
+}
+
 int
 main(void)
 {
@@ -496,6 +580,8 @@ main(void)
 		cmocka_unit_test(a_list_owns_its_texts_and_is_joined_into_little_room),
 		cmocka_unit_test(a_secret_ends_at_its_limit_and_a_refused_addition_changes_nothing),
 		cmocka_unit_test(one_newline_of_a_secret_is_cut),
+		cmocka_unit_test(days_and_moments),
+		cmocka_unit_test(months_of_the_calendar),
 	};
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

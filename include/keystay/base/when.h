@@ -45,6 +45,15 @@ bool when_parse_http(const char *text, size_t len, when_t *ret);
  */
 bool when_parse_rfc3339(const char *text, when_t *ret);
 
+/*
+ * Reads a day ("2026-11-21", its first second) or what when_parse_rfc3339 reads, of 1970 or later.
+ * *ret_day says which. Answers false for anything else and leaves both alone.
+ */
+bool when_parse(const char *text, when_t *ret, bool *ret_day);
+
+/* The same time of day so many calendar months later, on that month's last day at the latest. */
+when_t when_add_months(when_t when, int64_t count);
+
 /* The moment of a broken-down UTC date; month 1..12. The proleptic Gregorian calendar. */
 when_t when_from_utc(int year, int month, int day, int hour, int minute, int second);
 

@@ -72,8 +72,9 @@ int yaml_each_key(struct yaml *y, const char *what,
 int yaml_each_item(
 	struct yaml *y, const char *what, yaml_read_fn each, void *object, struct err *e) MUST_USE;
 
-/* True when the value that comes next is a mapping. */
+/* True when the value that comes next is a mapping; a list. */
 bool yaml_next_is_mapping(struct yaml *y);
+bool yaml_next_is_list(struct yaml *y);
 
 /* After the top value: nothing else may follow. */
 int yaml_end(struct yaml *y, struct err *e) MUST_USE;

@@ -38,9 +38,10 @@ struct leaf_facts {
 int chain_parse(const char *pem, size_t len, struct chain **ret, struct err *e) MUST_USE;
 void chain_free(struct chain *c);
 
-/* The leaf, borrowed; the number of certificates. */
+/* The leaf, borrowed; the number of certificates; one of them, leaf first. */
 X509 *chain_leaf(const struct chain *c);
 size_t chain_count(const struct chain *c);
+X509 *chain_at(const struct chain *c, size_t index);
 
 int chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e) MUST_USE;
 
