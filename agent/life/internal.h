@@ -44,6 +44,7 @@ struct work {
 	bool armed[PARTS_MAX]; /* ca_order.armed, per part */
 	when_t part_not_before[PARTS_MAX];
 	uint64_t activated; /* life.clock when this version became live; 0 = not in this run */
+	uint32_t told;      /* rules whose warnings and waivers were told, a bit each */
 	char doing[128];
 };
 

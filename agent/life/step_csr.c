@@ -5,6 +5,19 @@
 #include "keystay/x509/csr.h"
 #include "keystay/x509/ossl.h"
 #include "internal.h"
+#include "judge.h"
+
+/* A key that the policy refuses signs nothing; the next try chooses anew. */
+static int
+judge_part(struct life *l, struct work *w, const struct key_row *row, const EVP_PKEY *public,
+	struct err *e)
+{
+	if (judge_key(l, w, row->id, public, e) == 0)
+		return 0;
+	if (e->kind == ERR_POLICY)
+		text_copy(w->attempt.step, sizeof w->attempt.step, step_word(STEP_POLICY));
+	return -1;
+}
 
 static int
 request_part(struct life *l, struct work *w, struct part *p, struct err *e)
@@ -15,7 +28,7 @@ request_part(struct life *l, struct work *w, struct part *p, struct err *e)
 	struct token *t;
 
 	if (key_get(l->db, p->key_id, &row, e) < 0 || life_key_ensure(l, &row, &public, e) < 0 ||
-		life_key_load(l, &row, &key, &t, e) < 0 ||
+		judge_part(l, w, &row, public, e) < 0 || life_key_load(l, &row, &key, &t, e) < 0 ||
 		csr_make(token_context(t), key, public, &w->conf->subject, &w->conf->names, &der,
 			e) < 0)
 		return -1;

@@ -6,6 +6,7 @@
 #include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
 #include "internal.h"
+#include "judge.h"
 
 /* The account that the authority found or made is stored before anything is built on it. */
 static int
@@ -116,6 +117,16 @@ advance_part(struct life *l, struct work *w, size_t index, const struct authorit
 	return 0;
 }
 
+/* True once the authority was asked for it. */
+static bool
+ordered(const struct work *w)
+{
+	for (size_t i = 0; i < w->attempt.parts; i++)
+		if (!w->attempt.part[i].cookie && !w->attempt.part[i].chain)
+			return false;
+	return true;
+}
+
 int
 step_order(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
@@ -130,6 +141,8 @@ step_order(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 			*ret = OUTCOME_TO_CSR;
 			return 0;
 		}
+	if (!ordered(w) && judge_order(l, w, e) < 0)
+		return -1;
 	if (life_authority(l, w->attempt.authority, &ca, e) < 0)
 		return -1;
 	if (ca->down_until > now) {

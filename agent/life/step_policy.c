@@ -3,12 +3,14 @@
 
 #include "keystay/state/inventory.h"
 #include "internal.h"
+#include "judge.h"
 #include "ledger.h"
 
-/* The live version's key of one type. */
+/* The live version's key of one type, and how long its certificate lives. */
 struct live_key {
 	const char *type;
 	char id[33];
+	when_t validity;
 };
 
 static int
@@ -16,36 +18,27 @@ find_live_key(void *ctx, const struct version_row *v, struct err *e)
 {
 	struct live_key *k = ctx;
 	(void)e;
-	if (text_same(v->key_type, k->type))
+	if (text_same(v->key_type, k->type)) {
 		text_copy(k->id, sizeof k->id, v->key_id);
+		k->validity = v->not_after - v->not_before + 1;
+	}
 	return 0;
 }
 
 static int
-refuse(const struct work *w, const struct judgement judged[RULES], struct err *e)
-{
-	AUTO(buf) struct buf broken = BUF(1200);
-
-	for (int r = 0; r < RULES; r++)
-		if (judged[r].verdict == VERDICT_REFUSED)
-			buf_addf(&broken, "%s%s (%s): %s", broken.len ? "; " : "",
-				rule_word((enum rule)r), judged[r].value, judged[r].text);
-	err_set(e, ERR_POLICY, "policy '%s' refuses it: %s", w->policy->name, buf_text(&broken));
-	return err_hint(e, "see 'keystay policy explain %s'", w->conf->name);
-}
-
-static int
 choose_key(struct life *l, struct work *w, const char *type, const struct certificate_row *row,
-	struct key_row *ret, bool *ret_new, struct err *e)
+	struct key_row *ret, bool *ret_new, when_t *ret_validity, struct err *e)
 {
 	struct live_key live = {.type = type};
 	enum key_type number;
 	bool spare = false;
 
 	*ret_new = true;
+	*ret_validity = 0;
 	if (row->live_version &&
 		version_each(l->db, w->conf->name, row->live_version, find_live_key, &live, e) < 0)
 		return -1;
+	*ret_validity = live.validity;
 	if (live.id[0]) {
 		if (key_get(l->db, live.id, ret, e) < 0)
 			return -1;
@@ -53,7 +46,7 @@ choose_key(struct life *l, struct work *w, const char *type, const struct certif
 			text_same(ret->token, w->conf->token) && text_same(ret->state, KEY_ACTIVE);
 		*ret_new = !fits || text_same(w->attempt.key_mode, "new") ||
 			   (text_same(w->attempt.key_mode, "auto") &&
-				   (policy_wants_new_key(w->policy, ret->created_at, 0,
+				   (policy_wants_new_key(w->policy, ret->created_at, live.validity,
 					    services_now(l->services)) ||
 					   policy_budget_spent(w->policy,
 						   ledger_signatures(l, ret->public_hash))));
@@ -82,13 +75,16 @@ choose_parts(struct life *l, struct work *w, struct policy_facts *facts, struct 
 		struct part *p = &a->part[i];
 		struct key_row key;
 		bool is_new;
-		if (choose_key(l, w, facts->key_type[i], &row, &key, &is_new, e) < 0)
+		when_t validity;
+		if (choose_key(l, w, facts->key_type[i], &row, &key, &is_new, &validity, e) < 0)
 			return -1;
 		*p = (struct part){0};
 		text_copy(p->key_type, sizeof p->key_type, facts->key_type[i]);
 		text_copy(p->key_id, sizeof p->key_id, key.id);
 		if (!is_new && (facts->key_made_at == 0 || key.created_at < facts->key_made_at))
 			facts->key_made_at = key.created_at;
+		if (!is_new && validity > facts->validity)
+			facts->validity = validity;
 		int64_t signatures = is_new ? 0 : ledger_signatures(l, key.public_hash);
 		if (signatures > facts->signatures)
 			facts->signatures = signatures;
@@ -99,21 +95,16 @@ choose_parts(struct life *l, struct work *w, struct policy_facts *facts, struct 
 int
 step_policy(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
-	const char *types[KEY_TYPES];
-	struct policy_facts facts = {
-		.key_type = types, .key_types = w->conf->keys, .now = services_now(l->services)};
-	struct judgement judged[RULES];
+	AUTO(facts) struct facts facts = {0};
 	struct attempt *a = &w->attempt;
 
 	*ret = OUTCOME_NEXT;
-	for (size_t i = 0; i < w->conf->keys; i++)
-		types[i] = key_type_word(w->conf->key[i]);
+	facts_wish(w->conf, services_now(l->services), &facts);
 	attempt_free(a);
 	/* Labels, parts and attempt in one transaction: a reserved label is never lost. */
-	if (db_begin(l->db, e) < 0 || choose_parts(l, w, &facts, e) < 0)
+	if (db_begin(l->db, e) < 0 || choose_parts(l, w, &facts.policy, e) < 0 ||
+		judge_wish(l, w, &facts, e) < 0)
 		return -1;
-	if (policy_judge(w->policy, &facts, judged) == VERDICT_REFUSED)
-		return refuse(w, judged, e);
 	a->parts = w->conf->keys;
 	if (attempt_save(l->db, a, e) == 0 && db_commit(l->db, e) == 0)
 		return 0;

@@ -4,9 +4,11 @@
 #include "keystay/x509/chain.h"
 #include "keystay/x509/ossl.h"
 #include "internal.h"
+#include "judge.h"
 
+/* *ret_useless says whether it is the chain that will not do. */
 static int
-verify_part(struct life *l, struct work *w, struct part *p, struct err *e)
+verify_part(struct life *l, struct work *w, struct part *p, bool *ret_useless, struct err *e)
 {
 	const struct authority_conf *conf = config_authority(l->config, w->attempt.authority);
 	AUTO(EVP_PKEY) EVP_PKEY *public = NULL;
@@ -23,8 +25,10 @@ verify_part(struct life *l, struct work *w, struct part *p, struct err *e)
 		.anchors = conf ? conf->issuer : NULL,
 	};
 	if (chain_parse(p->chain, strlen(p->chain), &chain, e) == 0 &&
-		chain_judge(chain, &wish, &anchored, e) == 0)
+		chain_judge(chain, &wish, &anchored, e) == 0 &&
+		judge_chain(l, w, row.id, public, chain, e) == 0)
 		return 0;
+	*ret_useless = e->kind == ERR_AUTHORITY || e->kind == ERR_POLICY;
 	return err_in(
 		e, "the authority '%s' gave a certificate that is refused", w->attempt.authority);
 }
@@ -35,11 +39,12 @@ step_verify(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 	*ret = OUTCOME_NEXT;
 	for (size_t i = 0; i < w->attempt.parts; i++) {
 		struct part *p = &w->attempt.part[i];
-		if (p->chain && verify_part(l, w, p, e) == 0)
+		bool useless = !p->chain;
+		if (p->chain && verify_part(l, w, p, &useless, e) == 0)
 			continue;
 		/* What it gave is of no use: the next try makes a new order with the same request.
 		 */
-		if (e->kind == ERR_AUTHORITY || !p->chain) {
+		if (useless) {
 			free(p->chain);
 			free(p->cookie);
 			p->chain = p->cookie = NULL;

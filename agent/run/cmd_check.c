@@ -5,6 +5,7 @@
 #include "capabilities.h"
 #include "counted.h"
 #include "identity.h"
+#include "judged.h"
 #include "keystay/life/life.h"
 #include "keystay/life/pins.h"
 #include "keystay/life/probe.h"
@@ -120,33 +121,65 @@ check_authorities(struct run *r, struct worst *w)
 	}
 }
 
-/* The rules that can be judged before there is a certificate. */
 static void
-check_policies(struct run *r, struct worst *w)
+check_rules(struct run *r, const struct certificate_conf *c, const struct judgement judged[RULES],
+	struct worst *w)
 {
+	char where[96], hint[128];
+
+	snprintf(where, sizeof where, "certificate '%s'", c->name);
+	snprintf(hint, sizeof hint, "see 'keystay policy explain %s'", c->name);
+	for (int rule = 0; rule < RULES; rule++) {
+		const struct judgement *j = &judged[rule];
+		if (j->verdict <= VERDICT_OPEN)
+			continue;
+		bool refused = j->verdict == VERDICT_REFUSED;
+		/* Somebody answers for what is waived. */
+		const char *level = refused ? "fail" : j->verdict == VERDICT_WAIVED ? "ok" : "warn";
+		run_finding(r, level, where, hint, "policy '%s', %s (%s): %s", c->policy,
+			rule_word((enum rule)rule), j->value, j->text);
+		if (refused && w->status == EXIT_DONE)
+			w->status = EXIT_POLICY;
+	}
+}
+
+static void
+check_waivers(struct run *r, const struct policy *p)
+{
+	char where[96];
+
+	snprintf(where, sizeof where, "policy '%s'", p->name);
+	for (size_t i = 0; i < p->waivers; i++)
+		if (!config_certificate(r->config, p->waiver[i].certificate))
+			run_finding(r, "warn", where, "mend or remove the waiver",
+				"a waiver for '%s' is for the certificate '%s', which is not "
+				"configured",
+				rule_word(p->waiver[i].rule), p->waiver[i].certificate);
+}
+
+/* The wish, and what is live of it. */
+static void
+check_policies(struct run *r, struct db *db, struct worst *w)
+{
+	AUTO(usage) struct usage *usage = NULL;
+	const struct policy *p;
+	struct err e;
+
+	/* Without a ledger that can be read, a key signed not at all; check_targets says what
+	 * is wrong with it. */
+	(void)!usage_open(r->config, db, &usage, &e);
 	for (size_t i = 0; i < r->config->certificates; i++) {
 		const struct certificate_conf *c = &r->config->certificate[i];
-		const char *types[KEY_TYPES];
-		struct policy_facts facts = {
-			.key_type = types, .key_types = c->keys, .now = services_now(r->services)};
 		struct judgement judged[RULES];
-		char where[96], hint[128];
-		for (size_t k = 0; k < c->keys; k++)
-			types[k] = key_type_word(c->key[k]);
-		policy_judge(policy_find(r->config->policies, c->policy), &facts, judged);
+		char where[96];
 		snprintf(where, sizeof where, "certificate '%s'", c->name);
-		snprintf(hint, sizeof hint, "see 'keystay policy explain %s'", c->name);
-		for (int rule = 0; rule < RULES; rule++) {
-			if (judged[rule].verdict <= VERDICT_OPEN)
-				continue;
-			bool refused = judged[rule].verdict == VERDICT_REFUSED;
-			run_finding(r, refused ? "fail" : "warn", where, hint,
-				"policy '%s', %s (%s): %s", c->policy, rule_word((enum rule)rule),
-				judged[rule].value, judged[rule].text);
-			if (refused && w->status == EXIT_DONE)
-				w->status = EXIT_POLICY;
-		}
+		if (judge_certificate(r, db, usage, c, false, judged, &e) < 0)
+			found_fault(r, w, where, &e);
+		else
+			check_rules(r, c, judged, w);
 	}
+	for (size_t i = 0; (p = policy_at(r->config->policies, i)); i++)
+		check_waivers(r, p);
 }
 
 /* Can the servers live with what is live now, and are their signatures counted? Only their own
@@ -206,7 +239,7 @@ main_check(struct run *r, int argc, char **argv)
 	else if (lost)
 		w.status = EXIT_FAILED;
 	check_tokens(r, db, &w);
-	check_policies(r, &w);
+	check_policies(r, db, &w);
 	check_targets(r, db, &w);
 	if (online)
 		check_authorities(r, &w);

@@ -1,11 +1,9 @@
 #include "commands.h"
 
 #include "identity.h"
+#include "judged.h"
 #include "keystay/life/life.h"
 #include "keystay/state/db.h"
-#include "keystay/life/usage.h"
-#include "keystay/state/inventory.h"
-#include "keystay/state/keys.h"
 
 static int
 list(struct run *r)
@@ -21,87 +19,57 @@ list(struct run *r)
 	return EXIT_DONE;
 }
 
-/* The oldest key of the live version, and the one that was used most. */
-struct oldest {
-	struct db *db;
-	struct usage *usage;
-	when_t made_at;
-	int64_t signatures;
-};
-
 static int
-look_at_key(void *ctx, const struct version_row *v, struct err *e)
-{
-	struct oldest *o = ctx;
-	struct key_usage used;
-	struct key_row key;
-
-	if (key_get(o->db, v->key_id, &key, e) < 0)
-		return -1;
-	if (o->made_at == 0 || key.created_at < o->made_at)
-		o->made_at = key.created_at;
-	if (usage_of(o->usage, &key, &used, e) < 0)
-		return -1;
-	if (used.signatures > o->signatures)
-		o->signatures = used.signatures;
-	return 0;
-}
-
-static int
-look_at_keys(
-	struct run *r, const struct certificate_conf *c, struct policy_facts *ret, struct err *e)
+judge(struct run *r, const struct certificate_conf *c, struct judgement judged[RULES],
+	struct err *e)
 {
 	AUTO(db) struct db *db = NULL;
 	AUTO(usage) struct usage *usage = NULL;
-	struct certificate_row row;
 
 	if (become_owner(r->config->state, e) < 0 || life_open_state(r->config, &db, e) < 0 ||
 		usage_open(r->config, db, &usage, e) < 0)
 		return -1;
-	struct oldest oldest = {.db = db, .usage = usage};
-	if (db && (certificate_get(db, c->name, &row, e) < 0 ||
-			  (row.live_version && version_each(db, c->name, row.live_version,
-						       look_at_key, &oldest, e) < 0)))
-		return -1;
-	ret->key_made_at = oldest.made_at;
-	ret->signatures = oldest.signatures;
-	return 0;
+	return judge_certificate(r, db, usage, c, true, judged, e);
+}
+
+static void
+show_rule(struct run *r, const struct policy *p, enum rule number, const struct judgement *j)
+{
+	const struct policy_rule *rule = &p->rule[number];
+	const char *source = rule->source ? rule->source : "";
+	const char *word = rule->set ? verdict_word(j->verdict) : "not set";
+
+	run_report(r, "rules",
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?}", "rule", rule_word(number), "value",
+			j->value, "verdict", word, "source", source, "text", j->text, "from",
+			rule->from));
+	run_say(r, "  %-8s %-12s %s%s%s%s%s%s", word, rule_word(number), j->value,
+		*j->text ? ": " : "", j->text, *source ? "  [" : "", source, *source ? "]" : "");
 }
 
 static int
 explain(struct run *r, const char *name)
 {
 	const struct certificate_conf *c = config_certificate(r->config, name);
-	const char *types[KEY_TYPES];
-	struct policy_facts facts = {.key_type = types, .now = services_now(r->services)};
 	struct judgement judged[RULES];
 	struct err e;
+	int status = EXIT_DONE;
 
 	if (!c) {
 		err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", name,
 			r->config->path);
 		return run_fail(r, &e);
 	}
-	if (look_at_keys(r, c, &facts, &e) < 0)
-		return run_fail(r, &e);
-	for (size_t i = 0; i < c->keys; i++)
-		types[facts.key_types++] = key_type_word(c->key[i]);
 	const struct policy *p = policy_find(r->config->policies, c->policy);
-	enum verdict worst = policy_judge(p, &facts, judged);
 	run_say(r, "certificate '%s', policy '%s' (%s)", c->name, p->name, p->at.file);
+	if (judge(r, c, judged, &e) < 0)
+		return run_fail(r, &e);
 	for (int i = 0; i < RULES; i++) {
-		const struct policy_rule *rule = &p->rule[i];
-		const char *source = rule->source ? rule->source : "";
-		const char *word = rule->set ? verdict_word(judged[i].verdict) : "not set";
-		run_report(r, "rules",
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?}", "rule",
-				rule_word((enum rule)i), "value", judged[i].value, "verdict", word,
-				"source", source, "text", judged[i].text, "from", rule->from));
-		run_say(r, "  %-8s %-12s %s%s%s%s%s%s", word, rule_word((enum rule)i),
-			judged[i].value, *judged[i].text ? ": " : "", judged[i].text,
-			*source ? "  [" : "", source, *source ? "]" : "");
+		show_rule(r, p, (enum rule)i, &judged[i]);
+		if (judged[i].verdict == VERDICT_REFUSED)
+			status = EXIT_POLICY;
 	}
-	return worst == VERDICT_REFUSED ? EXIT_POLICY : EXIT_DONE;
+	return status;
 }
 
 static int

@@ -114,6 +114,36 @@ version_each(struct db *db, const char *certificate, int64_t number,
 	return db_query(db, e, version_row, &all, sql, "ti", certificate, number);
 }
 
+static int
+keep_version(void *ctx, const struct version_row *row, struct err *e)
+{
+	struct version_row *keep = ctx;
+
+	(void)e;
+	*keep = *row;
+	return 0;
+}
+
+int
+version_last_of(struct db *db, const char *authority, struct version_row *ret, bool *ret_found,
+	struct err *e)
+{
+	static const char sql[] =
+		"SELECT certificate, number, key_type, key_id, authority, serial, issuer,"
+		" not_before, not_after, fingerprint, anchored, installed_at, ari_id, account,"
+		" revoked_at, revoked_for FROM version"
+		" WHERE authority = ?1 ORDER BY installed_at DESC, rowid DESC LIMIT 1";
+	struct version_row found = {.number = 0};
+	struct each_version all = {keep_version, &found};
+
+	if (db_query(db, e, version_row, &all, sql, "t", authority) < 0)
+		return -1;
+	*ret_found = found.number != 0;
+	if (*ret_found)
+		*ret = found;
+	return 0;
+}
+
 int
 served_save(struct db *db, const char *certificate, const struct served_row *s, struct err *e)
 {

@@ -68,6 +68,11 @@ int version_each(struct db *db, const char *certificate, int64_t number,
 	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
 	struct err *e) MUST_USE;
 
+/* The newest row of any certificate that came from an authority; *ret_found says whether there is
+ * one. */
+int version_last_of(struct db *db, const char *authority, struct version_row *ret, bool *ret_found,
+	struct err *e) MUST_USE;
+
 int served_save(struct db *db, const char *certificate, const struct served_row *row,
 	struct err *e) MUST_USE;
 /* Forgets what was seen of a certificate, before a new check of all its endpoints. */
