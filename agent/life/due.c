@@ -36,7 +36,6 @@ by_time(const struct policy *p, const struct due_row *r, struct due *d)
 	when_t life = r->not_after - r->not_before;
 	when_t share = policy_share_at(p, r->not_before, r->not_after);
 
-	d->press_at = r->not_after - (r->not_after - share) / 2;
 	if (r->chosen_at == 0) {
 		earlier(d, share - life * r->jitter / 100000, "share of lifetime");
 		return;
@@ -47,6 +46,21 @@ by_time(const struct policy *p, const struct due_row *r, struct due *d)
 		earlier(d, d->press_at, "share of lifetime");
 	else
 		earlier(d, r->chosen_at, "renewal window of the authority");
+}
+
+/* Before a freeze that it falls in, or else after it, but never so late that time presses. */
+static void
+keep_out_of_freeze(const struct policy *p, when_t now, struct due *d)
+{
+	static const char moved[] = ", moved by a freeze";
+	when_t at = policy_thaw(p, now, d->at, d->press_at > d->at ? d->press_at : d->at);
+
+	if (at == d->at)
+		return;
+	d->at = at;
+	size_t len = strlen(d->reason);
+	if (len + sizeof moved <= sizeof d->reason)
+		text_copy(d->reason + len, sizeof d->reason - len, moved);
 }
 
 /* Whatever the stored cause: what the key's state says is so. It stays due at the moment when that
@@ -65,7 +79,9 @@ void
 due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t now,
 	struct due *ret)
 {
-	struct due d = {.not_before = r->not_before, .not_after = r->not_after};
+	struct due d = {.not_before = r->not_before,
+		.not_after = r->not_after,
+		.press_at = policy_deadline(p, r->not_before, r->not_after)};
 	const char *reason = "", *differs = wish_differs(r->wish, wish);
 	when_t rotate = policy_rotate_at(p, r->key_made_at, &reason);
 
@@ -91,6 +107,8 @@ due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t
 			text_copy(d.reason, sizeof d.reason, r->cause);
 		}
 	}
+	if (!d.urgent)
+		keep_out_of_freeze(p, now, &d);
 	*ret = d;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/life/facts.h"
 #include "keystay/state/inventory.h"
 #include "due.h"
 
@@ -87,8 +88,8 @@ choose_for(void *ctx, const struct version_row *v, struct err *e)
 		say_new(c->plan, i, key.state);
 	else if (c->wish->key == KEY_NEW)
 		say_new(c->plan, i, "asked for");
-	else if (c->wish->key == KEY_AUTO &&
-		 policy_wants_new_key(c->policy, key.created_at, c->plans->now))
+	else if (c->wish->key == KEY_AUTO && policy_wants_new_key(c->policy, key.created_at,
+						     v->not_after - v->not_before, c->plans->now))
 		say_new(c->plan, i, "by policy");
 	else if (c->wish->key == KEY_AUTO && policy_budget_spent(c->policy, used.signatures))
 		say_new(c->plan, i, CAUSE_SIGNATURES);
@@ -133,6 +134,27 @@ plan_attempt(struct plans *p, const struct certificate_conf *c, const struct wis
 	return 0;
 }
 
+/* Which authority it would be, and what stands against it. */
+static int
+judge_wish_of(struct plans *p, const struct certificate_conf *c, struct plan *ret, struct err *e)
+{
+	AUTO(facts) struct facts f = {0};
+	AUTO(buf) struct buf broken = BUF(sizeof ret->refused - 1);
+	struct judgement judged[RULES];
+
+	facts_wish(c, p->now, &f);
+	if (facts_judge_wish(
+		    p->config, p->db, c, *ret->step ? ret->authority : NULL, &f, judged, e) < 0)
+		return -1;
+	text_copy(ret->authority, sizeof ret->authority, f.policy.authority);
+	for (int r = 0; r < RULES; r++)
+		if (judged[r].verdict == VERDICT_REFUSED)
+			buf_addf(&broken, "%s%s: %s", broken.len ? "; " : "",
+				rule_word((enum rule)r), judged[r].text);
+	text_copy(ret->refused, sizeof ret->refused, buf_text(&broken));
+	return 0;
+}
+
 int
 plan_of(struct plans *p, const struct certificate_conf *c, const struct wish *wish,
 	struct plan *ret, struct err *e)
@@ -146,6 +168,8 @@ plan_of(struct plans *p, const struct certificate_conf *c, const struct wish *wi
 	when_t due = plan_due_at(p, c, &due_for);
 	text_copy(plan.authority, sizeof plan.authority, c->authority.item[0]);
 	if (choose_keys(p, c, wish, &row, &plan, e) < 0 || plan_attempt(p, c, wish, &plan, e) < 0)
+		return -1;
+	if (judge_wish_of(p, c, &plan, e) < 0)
 		return -1;
 	if (!plan.step[0]) {
 		plan.starts = !row.live_version || (!wish->issue && (!wish->due || due <= p->now));

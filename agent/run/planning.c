@@ -54,9 +54,9 @@ show_plan(struct run *r, const struct certificate_conf *c, const struct plan *p)
 	char at[WHEN_TEXT], text[400], names[300];
 
 	run_report(r, "certificates",
-		json_pack("{s:s, s:b, s:o, s:s, s:s, s:s, s:o}", "name", c->name, "starts",
+		json_pack("{s:s, s:b, s:o, s:s, s:s, s:s, s:s, s:o}", "name", c->name, "starts",
 			p->starts, "at", json_when(p->at), "reason", p->reason, "step", p->step,
-			"authority", p->authority, "keys", keys_json(p)));
+			"authority", p->authority, "refused", p->refused, "keys", keys_json(p)));
 	if (!p->starts) {
 		run_say(r, "%s: nothing now; %s at %s (%s)", c->name,
 			p->step[0] ? "it is tried again" : "it is due", when_format(p->at, at),
@@ -68,6 +68,8 @@ show_plan(struct run *r, const struct certificate_conf *c, const struct plan *p)
 	else
 		run_say(r, "%s: would be obtained now (%s)", c->name, p->reason);
 	run_say(r, "  names: %s", list_join(&c->names, names, sizeof names));
+	if (p->refused[0])
+		run_say(r, "  policy '%s' refuses it: %s", c->policy, p->refused);
 	run_say(r, "  from '%s', with %s in token '%s'", p->authority, keys_text(p, text),
 		c->token);
 	say_targets(r, c);

@@ -26,6 +26,7 @@ struct plan {
 	char reason[192];
 	char step[16]; /* where an attempt under way stands; "" = none is */
 	char authority[65];
+	char refused[400]; /* the rules that refuse it, and why; "" = none does */
 	struct {
 		enum key_type type;
 		bool is_new;  /* made, or taken from those that are kept ready */
