@@ -45,7 +45,8 @@ life_next(struct life *l, struct life_next *ret, struct err *e)
 	struct life_next n = {.at = now + PASS_EVERY};
 	const struct due *due;
 
-	life_due_again(l);
+	if (life_result_at(l, 0))
+		life_due_again(l);
 	for (size_t i = 0; i < l->config->certificates; i++) {
 		const struct certificate_conf *c = &l->config->certificate[i];
 		if (life_due(l, c, &due, e) < 0)
@@ -60,7 +61,7 @@ life_next(struct life *l, struct life_next *ret, struct err *e)
 		return -1;
 	if (n.certificate[0] && n.certificate_at < n.at)
 		n.at = n.certificate_at;
-	if (windows && windows < n.at)
+	if (windows < n.at)
 		n.at = windows;
 	if (retire && retire < n.at)
 		n.at = retire;

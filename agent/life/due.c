@@ -112,6 +112,18 @@ due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t
 	*ret = d;
 }
 
+when_t
+due_ask_at(const struct config *c, const struct due_row *r, when_t now)
+{
+	const struct authority_conf *a = config_authority(c, r->authority);
+
+	/* Of one that has expired nothing more can be learned. */
+	if (!*r->ari_id || !a || !a->ops->renewal_info || r->not_after <= now)
+		return DUE_NEVER;
+	/* None waits for longer than a day: a clock that was ahead wrote that. */
+	return r->ask_at > now + DAY ? 0 : r->ask_at;
+}
+
 struct looking {
 	const struct config *config;
 	struct due *due;
@@ -132,8 +144,14 @@ look_at_row(void *ctx, const struct due_row *r, struct err *e)
 	struct due *known = &all->due[c - all->config->certificate];
 	wish_text(c, wish);
 	due_of(policy_find(all->config->policies, c->policy), r, wish, all->now, &d);
+	d.ask_at = due_ask_at(all->config, r, all->now);
+	if (known->at && known->ask_at < d.ask_at)
+		d.ask_at = known->ask_at;
 	if (known->at == 0 || d.at < known->at)
 		*known = d;
+	known->ask_at = d.ask_at;
+	known->live_version = r->live_version;
+	known->last_version = r->last_version;
 	known->news =
 		r->renew_at != known->at || !text_same(r->renew_reason, known->reason) || !*r->wish;
 	known->wish_known = *r->wish;

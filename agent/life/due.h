@@ -18,12 +18,16 @@
 /* True for causes that no freeze and no patience with an authority may hold up. */
 bool cause_is_urgent(const char *cause);
 
+#define DUE_NEVER ((when_t)INT64_MAX)
+
 /* What is known of a live certificate; of several key types the row that is due first counts. */
 struct due {
 	when_t at; /* 0 = there is no live version */
 	char reason[96];
 	when_t not_before, not_after;
-	when_t press_at;     /* from then on time presses: half of the time for trying is over */
+	int64_t live_version, last_version;
+	when_t ask_at;   /* for its renewal window (life/windows.h); 0 = now, DUE_NEVER = never */
+	when_t press_at; /* from then on time presses: half of the time for trying is over */
 	when_t parked_until; /* of its attempt */
 	bool attempt;        /* one is under way */
 	bool urgent;
@@ -36,6 +40,9 @@ struct due {
  */
 void due_of(const struct policy *p, const struct due_row *row, const char *wish, when_t now,
 	struct due *ret);
+
+/* When the authority is to be asked for the window of a part; 0 = now, DUE_NEVER = never. */
+when_t due_ask_at(const struct config *c, const struct due_row *row, when_t now);
 
 /*
  * Works it out for every configured certificate and stores what changed. `ret` has an entry for

@@ -85,17 +85,16 @@ note_highest(void *ctx, int64_t number)
 }
 
 static void
-judge(const struct config *c, const char *name, const struct certificate_row *row,
-	struct loss_found *f)
+judge(const struct config *c, const char *name, int64_t last_version, struct loss_found *f)
 {
 	bool live_there = version_is_there(c, name, f->linked);
 
 	if (f->recorded && f->linked == f->recorded && live_there) {
 		/* Numbers of a version that failed after it was written are in the database too. */
-		if (f->highest <= row->last_version)
+		if (f->highest <= last_version)
 			return;
 	}
-	if (live_there && (f->linked > row->last_version || f->recorded == 0)) {
+	if (live_there && (f->linked > last_version || f->recorded == 0)) {
 		f->loss = LOSS_NEWER;
 		snprintf(f->text, sizeof f->text,
 			"its files are at version %lld, and the database knows of %s%.0lld: it is "
@@ -107,7 +106,7 @@ judge(const struct config *c, const char *name, const struct certificate_row *ro
 				"its files are at version %lld, and the database is at version "
 				"%lld: an old one was put back",
 				(long long)f->linked, (long long)f->recorded);
-	} else if (f->recorded == 0 && f->highest > row->last_version) {
+	} else if (f->recorded == 0 && f->highest > last_version) {
 		f->loss = LOSS_UNKNOWN;
 		snprintf(f->text, sizeof f->text,
 			"there are versions up to %lld, and neither live/%s nor the database knows "
@@ -122,59 +121,65 @@ judge(const struct config *c, const char *name, const struct certificate_row *ro
 		snprintf(f->text, sizeof f->text,
 			"live/%s does not show version %lld, which is the one that is recorded",
 			name, (long long)f->recorded);
-	} else if (f->highest > row->last_version) {
+	} else if (f->highest > last_version) {
 		/* Only the numbers matter: none is used twice. */
 		f->loss = LOSS_NEWER;
 		snprintf(f->text, sizeof f->text,
 			"there are versions up to %lld, and the database knows of %lld",
-			(long long)f->highest, (long long)row->last_version);
+			(long long)f->highest, (long long)last_version);
 	}
 }
 
 /* `attempt` is the version of an attempt under way: what it wrote is no loss. */
 static int
-look(const struct config *c, const struct certificate_conf *conf, const struct certificate_row *row,
-	int64_t attempt, struct loss_found *ret, struct err *e)
+look(const struct config *c, const struct certificate_conf *conf, int64_t live_version,
+	int64_t last_version, int64_t attempt, struct loss_found *ret, struct err *e)
 {
-	struct loss_found f = {
-		.linked = linked_version(c, conf->name), .recorded = row->live_version};
+	struct loss_found f = {.linked = linked_version(c, conf->name), .recorded = live_version};
 
 	/* The usual case, for the price of two system calls. */
 	if (attempt == 0 && f.recorded && f.linked == f.recorded &&
-		!version_is_there(c, conf->name, row->last_version + 1) &&
+		!version_is_there(c, conf->name, last_version + 1) &&
 		version_is_there(c, conf->name, f.linked)) {
 		*ret = f;
 		return 0;
 	}
 	if (versions_each(c, conf->name, note_highest, &f.highest, e) < 0)
 		return -1;
-	bool under_way = attempt && attempt == row->last_version && f.highest <= attempt &&
+	bool under_way = attempt && attempt == last_version && f.highest <= attempt &&
 			 (f.linked == attempt || f.linked == f.recorded);
 	if (!under_way || (f.recorded && !version_is_there(c, conf->name, f.recorded)))
-		judge(c, conf->name, row, &f);
+		judge(c, conf->name, last_version, &f);
 	*ret = f;
 	return 0;
-}
-
-static int
-find_loss(const struct config *c, struct db *db, const struct certificate_conf *conf,
-	bool may_have_attempt, struct loss_found *ret, struct err *e)
-{
-	struct certificate_row row = {.name = ""};
-	AUTO(attempt) struct attempt a = {0};
-	bool found = false;
-
-	if (db && (certificate_get(db, conf->name, &row, e) < 0 ||
-			  (may_have_attempt && attempt_load(db, conf->name, &a, &found, e) < 0)))
-		return -1;
-	return look(c, conf, &row, found ? a.version : 0, ret, e);
 }
 
 int
 rebuild_find(const struct config *c, struct db *db, const struct certificate_conf *conf,
 	struct loss_found *ret, struct err *e)
 {
-	return find_loss(c, db, conf, true, ret, e);
+	struct certificate_row row = {.name = ""};
+	AUTO(attempt) struct attempt a = {0};
+	bool found = false;
+
+	if (db && (certificate_get(db, conf->name, &row, e) < 0 ||
+			  attempt_load(db, conf->name, &a, &found, e) < 0))
+		return -1;
+	return look(c, conf, row.live_version, row.last_version, found ? a.version : 0, ret, e);
+}
+
+/* The same; of a certificate at rest the table of this pass knows enough. */
+static int
+find_loss(
+	struct life *l, const struct certificate_conf *conf, struct loss_found *ret, struct err *e)
+{
+	const struct due *due;
+
+	if (life_due(l, conf, &due, e) < 0)
+		return -1;
+	if (due->attempt || due->live_version == 0)
+		return rebuild_find(l->config, l->db, conf, ret, e);
+	return look(l->config, conf, due->live_version, due->last_version, 0, ret, e);
 }
 
 /* --- what is taken over */
@@ -472,15 +477,13 @@ mend(struct life *l, const struct certificate_conf *conf, const struct loss_foun
 int
 rebuild_one(struct life *l, const struct certificate_conf *conf, struct err *e)
 {
-	const struct due *due;
 	struct loss_found f;
 	struct token *t;
 	struct err why;
 
 	if (l->compared)
 		return 0;
-	if (life_due(l, conf, &due, e) < 0 ||
-		find_loss(l->config, l->db, conf, due->attempt, &f, e) < 0)
+	if (find_loss(l, conf, &f, e) < 0)
 		return -1;
 	if (f.loss == LOSS_NONE)
 		return 0;

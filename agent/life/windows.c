@@ -18,8 +18,7 @@ struct question {
 
 struct questions {
 	struct life *l;
-	when_t now, next;
-	bool collect;
+	when_t now;
 	struct question *item;
 	size_t count, room;
 };
@@ -30,14 +29,8 @@ note_row(void *ctx, const struct due_row *r, struct err *e)
 	struct questions *all = ctx;
 	const struct authority_conf *a = config_authority(all->l->config, r->authority);
 
-	/* Of one that has expired nothing more can be learned. */
-	if (!*r->ari_id || !a || !a->ops->renewal_info || r->not_after <= all->now ||
-		!config_certificate(all->l->config, r->certificate))
-		return 0;
-	when_t at = r->ask_at > all->now + DAY ? all->now : r->ask_at;
-	if (all->next == 0 || at < all->next)
-		all->next = at ? at : 1;
-	if (at > all->now || !all->collect)
+	if (!config_certificate(all->l->config, r->certificate) ||
+		due_ask_at(all->l->config, r, all->now) > all->now)
 		return 0;
 	if (all->count == all->room) {
 		size_t room = all->room ? 2 * all->room : 64;
@@ -164,19 +157,17 @@ ask_authority(
 	return -1;
 }
 
-static int
-collect(struct life *l, bool questions, struct questions *ret, struct err *e)
-{
-	*ret = (struct questions){.l = l, .now = services_now(l->services), .collect = questions};
-	return due_rows_each(l->db, note_row, ret, e);
-}
-
 int
 windows_look(struct life *l, struct err *e)
 {
-	struct questions all;
-	int rc = collect(l, true, &all, e);
+	struct questions all = {.l = l, .now = services_now(l->services)};
+	when_t next;
 
+	if (windows_next(l, &next, e) < 0)
+		return -1;
+	if (next > all.now)
+		return 0;
+	int rc = due_rows_each(l->db, note_row, &all, e);
 	for (size_t i = 0; rc == 0 && all.count && i < l->config->authorities; i++) {
 		bool any = false;
 		for (size_t k = 0; k < all.count; k++)
@@ -187,18 +178,22 @@ windows_look(struct life *l, struct err *e)
 	if (rc == 0 && all.count)
 		rc = renewal_info_tidy(l->db, e);
 	free(all.item);
-	if (rc == 0)
-		life_due_again(l);
+	life_due_again(l);
 	return rc;
 }
 
 int
 windows_next(struct life *l, when_t *ret, struct err *e)
 {
-	struct questions all;
+	when_t next = DUE_NEVER;
+	const struct due *due;
 
-	if (collect(l, false, &all, e) < 0)
-		return -1;
-	*ret = all.next;
+	for (size_t i = 0; i < l->config->certificates; i++) {
+		if (life_due(l, &l->config->certificate[i], &due, e) < 0)
+			return -1;
+		if (due->at && due->ask_at < next)
+			next = due->ask_at;
+	}
+	*ret = next;
 	return 0;
 }

@@ -11,7 +11,7 @@
  */
 int windows_look(struct life *l, struct err *e) MUST_USE;
 
-/* The earliest moment at which one is to be asked for; 0 = never. */
+/* The earliest moment at which one is to be asked for; DUE_NEVER = never. */
 int windows_next(struct life *l, when_t *ret, struct err *e) MUST_USE;
 
 #endif

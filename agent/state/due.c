@@ -37,6 +37,8 @@ due_row(void *ctx, sqlite3_stmt *row, struct err *e)
 		.window_end = sqlite3_column_int64(row, 15),
 		.chosen_at = sqlite3_column_int64(row, 16),
 		.ask_at = sqlite3_column_int64(row, 17),
+		.live_version = sqlite3_column_int64(row, 18),
+		.last_version = sqlite3_column_int64(row, 19),
 	};
 
 	return all->each(all->ctx, &d, e);
@@ -49,7 +51,8 @@ due_rows_each(struct db *db, int (*each)(void *ctx, const struct due_row *row, s
 	static const char sql[] =
 		"SELECT c.name, c.renew_at, c.renew_reason, c.cause_at, c.cause, c.wish, c.jitter,"
 		" v.key_type, v.authority, v.not_before, v.not_after, v.ari_id,"
-		" k.created_at, k.state, r.window_start, r.window_end, r.chosen_at, r.ask_at"
+		" k.created_at, k.state, r.window_start, r.window_end, r.chosen_at, r.ask_at,"
+		" c.live_version, c.last_version"
 		" FROM certificate AS c"
 		" JOIN version AS v ON v.certificate = c.name AND v.number = c.live_version"
 		" JOIN key AS k ON k.id = v.key_id"

@@ -15,6 +15,7 @@ struct db;
 struct due_row {
 	const char *certificate;
 	const char *renew_reason, *cause, *wish;
+	int64_t live_version, last_version;
 	when_t renew_at, cause_at;
 	int64_t jitter;
 	const char *key_type, *authority;
