@@ -258,7 +258,8 @@ proof-guard-cost: deps
 UNITS := $(notdir $(wildcard scripts/systemd/*.service scripts/systemd/*.timer scripts/systemd/*.path))
 DROPINS := $(notdir $(wildcard scripts/systemd/keystay.service.d/*.conf))
 INSTALLED = sbin/keystay lib/keystay/keystay-guard.so lib/sysusers.d/keystay.conf \
-	share/man/man8/keystay.8 share/man/man7/keystay-guard.7 share/man/man5/keystay.yaml.5 \
+	share/man/man8/keystay.8 share/man/man7/keystay-guard.7 \
+	share/man/man7/keystay-policy.7 share/man/man5/keystay.yaml.5 \
 	$(UNITS:%=lib/systemd/system/%) $(DROPINS:%=share/doc/keystay/keystay.service.d/%)
 TO = $(DESTDIR)$(PREFIX)
 install: all
@@ -266,6 +267,7 @@ install: all
 	install -D -m 755 build/keystay-guard.so $(TO)/lib/keystay/keystay-guard.so
 	install -D -m 644 docs/keystay.8 $(TO)/share/man/man8/keystay.8
 	install -D -m 644 docs/keystay-guard.7 $(TO)/share/man/man7/keystay-guard.7
+	install -D -m 644 docs/keystay-policy.7 $(TO)/share/man/man7/keystay-policy.7
 	install -D -m 644 docs/keystay.yaml.5 $(TO)/share/man/man5/keystay.yaml.5
 	install -D -m 644 scripts/systemd/keystay.sysusers $(TO)/lib/sysusers.d/keystay.conf
 	install -D -m 644 -t $(TO)/lib/systemd/system $(UNITS:%=scripts/systemd/%)

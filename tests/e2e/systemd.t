@@ -29,6 +29,7 @@ share/doc/keystay/keystay.service.d/tpm.conf
 share/doc/keystay/keystay.service.d/webroot.conf
 share/man/man5/keystay.yaml.5
 share/man/man7/keystay-guard.7
+share/man/man7/keystay-policy.7
 share/man/man8/keystay.8" "all that belongs to it"
 is "$(grep -rl @PREFIX@ "$LAB_ROOT$PREFIX")" "" "with the prefix filled in"
 like "$("$LAB_ROOT$PREFIX/sbin/keystay" --version)" '^keystay ' "the program runs from there"
