@@ -35,8 +35,9 @@ parse(const uint8_t *data, size_t size, struct chain **ret)
 		data += n;
 		size -= n;
 	}
-	long len = BIO_get_mem_data(bio, &text);
-	return chain_parse(text, (size_t)len, ret, &e);
+	size_t len = (size_t)BIO_get_mem_data(bio, &text);
+	AUTO(char) char *pem = fuzz_bytes((const uint8_t *)text, len);
+	return chain_parse(pem, len, ret, &e);
 }
 
 static void
