@@ -117,16 +117,14 @@ acme_get(struct acme *a, const char *url, struct http_answer *ret, struct err *e
 	return send_request(a, &r, ret, e);
 }
 
-/* RFC 9773 4: a server that has renewal windows says where. A wrong place is none. */
+/* A place that not every server has, or that not every command needs. A wrong one is none. */
 static void
-keep_renewal_info(struct acme *a, const json_t *directory)
+keep_place(struct acme *a, const json_t *directory, const char *member, char to[ACME_URL_MAX])
 {
 	struct err ignored;
 
-	a->renewal_info[0] = '\0';
-	if (!*json_text_at(directory, "renewalInfo"))
-		return;
-	if (acme_url(directory, "renewalInfo", a->renewal_info, &ignored) < 0)
+	to[0] = '\0';
+	if (*json_text_at(directory, member) && acme_url(directory, member, to, &ignored) < 0)
 		log_debug("authority '%s': %s", a->conf->name, ignored.text);
 }
 
@@ -150,7 +148,9 @@ acme_need_directory(struct acme *a, struct err *e)
 			a->conf->url);
 		return err_hint(e, "mend 'url:' of the authority");
 	}
-	keep_renewal_info(a, json);
+	keep_place(a, json, "renewalInfo", a->renewal_info);
+	keep_place(a, json, "revokeCert", a->revoke_cert);
+	keep_place(a, json, "keyChange", a->key_change);
 	a->has_directory = true;
 	return 0;
 }
@@ -214,8 +214,8 @@ is_bad_nonce(struct acme *a, const struct http_answer *answer)
 	return text_same(type, "badNonce");
 }
 
-static int
-post(struct acme *a, const char *key_member, const char *url, const char *payload,
+int
+acme_post_as(struct acme *a, const char *key_member, const char *url, const char *payload,
 	struct acme_reply *ret, struct err *e)
 {
 	struct err ignored;
@@ -252,7 +252,7 @@ acme_post(
 	char member[ACME_URL_MAX + 16];
 
 	snprintf(member, sizeof member, "\"kid\":\"%s\"", a->account);
-	return post(a, member, url, payload, ret, e);
+	return acme_post_as(a, member, url, payload, ret, e);
 }
 
 void
@@ -261,43 +261,6 @@ acme_reply_free(struct acme_reply *r)
 	json_decref(r->json);
 	r->json = NULL;
 	http_answer_free(&r->answer);
-}
-
-int
-acme_need_account(struct acme *a, struct err *e)
-{
-	AUTO(acme_reply) struct acme_reply reply = {0};
-	AUTO(json_t) json_t *payload = json_object();
-	AUTO(buf) struct buf member = BUF(4096);
-
-	if (a->account[0])
-		return 0;
-	if (a->conf->agree_terms)
-		json_object_set_new(payload, "termsOfServiceAgreed", json_true());
-	if (a->conf->contact.count) {
-		json_t *contact = json_array();
-		for (size_t i = 0; i < a->conf->contact.count; i++)
-			json_array_append_new(contact, json_string(a->conf->contact.item[i]));
-		json_object_set_new(payload, "contact", contact);
-	}
-	AUTO(char) char *text = json_line(payload);
-	buf_addf(&member, "\"jwk\":%s", a->jwk);
-	if (!text || member.full)
-		return err_set(e, ERR_FAILED, "no memory for an account");
-	/* 201 makes it, 200 finds the one that this key already has (7.3.1). */
-	if (post(a, buf_text(&member), a->new_account, text, &reply, e) < 0)
-		return -1;
-	const char *url = reply.answer.location;
-	if (!text_starts(url, "https://") || strpbrk(url, "\"\\ "))
-		return err_set(e, ERR_AUTHORITY, "authority '%s': the account has no https URL",
-			a->conf->name);
-	if (!text_same(json_text_at(reply.json, "status"), "valid"))
-		return err_set(e, ERR_AUTHORITY,
-			"authority '%s': the account is '%.32s', not valid", a->conf->name,
-			json_text_at(reply.json, "status"));
-	text_copy(a->account, sizeof a->account, url);
-	log_debug("authority '%s': account %s", a->conf->name, url);
-	return 0;
 }
 
 int

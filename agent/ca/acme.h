@@ -1,6 +1,7 @@
 /*
  * ACME (RFC 8555): the session with one server, for the files of this folder. The order's stages
- * are in acme_order.c, problem documents in acme_problem.c, the table in acme_protocol.c.
+ * are in acme_order.c, the account in acme_account.c, problem documents in acme_problem.c, the
+ * table in acme_protocol.c.
  */
 #ifndef KEYSTAY_CA_ACME_H
 #define KEYSTAY_CA_ACME_H
@@ -29,6 +30,8 @@ struct acme {
 	char new_account[ACME_URL_MAX];
 	char new_order[ACME_URL_MAX];
 	char renewal_info[ACME_URL_MAX]; /* "" = the server has none */
+	char revoke_cert[ACME_URL_MAX];  /* the same */
+	char key_change[ACME_URL_MAX];   /* the same */
 	bool has_directory;
 };
 
@@ -48,9 +51,6 @@ int acme_fail(struct acme *a, const struct http_answer *answer, char problem[48]
 /* Fetches the directory (RFC 8555 7.1.1) once in a session. */
 int acme_need_directory(struct acme *a, struct err *e) MUST_USE;
 
-/* Makes or finds the account (7.3), once. */
-int acme_need_account(struct acme *a, struct err *e) MUST_USE;
-
 struct acme_reply {
 	json_t *json; /* NULL when the answer is not JSON */
 	struct http_answer answer;
@@ -65,6 +65,11 @@ struct acme_reply {
  */
 int acme_post(struct acme *a, const char *url, const char *payload, struct acme_reply *ret,
 	struct err *e) MUST_USE;
+
+/* The same with another name of the key: `key_member` is a JSON member, as for jws_sign. */
+int acme_post_as(struct acme *a, const char *key_member, const char *url, const char *payload,
+	struct acme_reply *ret, struct err *e) MUST_USE;
+
 void acme_reply_free(struct acme_reply *r);
 AUTO_DEFINE_VALUE(acme_reply, acme_reply_free)
 

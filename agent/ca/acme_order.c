@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "acme.h"
+#include "acme_account.h"
 #include "acme_problem.h"
 #include "keystay/base/log.h"
 #include "keystay/net/header.h"

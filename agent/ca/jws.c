@@ -159,7 +159,7 @@ int
 jws_sign(EVP_PKEY *key, EVP_PKEY *public, const char *key_member, const char *nonce,
 	const char *url, const char *payload, char **ret, struct err *e)
 {
-	AUTO(json_t) json_t *strings = json_pack("[s, s]", nonce, url);
+	AUTO(json_t) json_t *strings = json_pack("[s, s]", nonce ? nonce : "", url);
 	AUTO(buf) struct buf header = BUF(8192), input = BUF(512 * 1024), jws = BUF(512 * 1024);
 	unsigned char signature[SIGNATURE_MAX];
 	size_t len;
@@ -170,8 +170,8 @@ jws_sign(EVP_PKEY *key, EVP_PKEY *public, const char *key_member, const char *no
 	AUTO(char) char *quoted_url = json_dumps(json_array_get(strings, 1), JSON_ENCODE_ANY);
 	if (!quoted_nonce || !quoted_url)
 		return err_set(e, ERR_FAILED, "no memory for a JWS");
-	buf_addf(&header, "{\"alg\":\"%s\",%s,\"nonce\":%s,\"url\":%s}", jws_algorithm(public),
-		key_member, quoted_nonce, quoted_url);
+	buf_addf(&header, "{\"alg\":\"%s\",%s,%s%s%s\"url\":%s}", jws_algorithm(public), key_member,
+		nonce ? "\"nonce\":" : "", nonce ? quoted_nonce : "", nonce ? "," : "", quoted_url);
 	AUTO(char) char *protected64 = base64url(buf_text(&header), header.len);
 	AUTO(char) char *payload64 = base64url(payload, strlen(payload));
 	if (header.full || !protected64 || !payload64)

@@ -3,7 +3,9 @@
  *
  * The input is a row of answers with "\n---\n" between them, one for each request. The first line
  * of an answer is STATUS CONTENT-TYPE LOCATION NONCE RETRY-AFTER, "-" for an absent field, and the
- * rest is the body. A first part "cookie TEXT" is no answer but the order as it was stored.
+ * rest is the body. A first part "cookie TEXT" is no answer but the order as it was stored; a first
+ * part "account" has the account shown, its key changed, a certificate revoked and the account
+ * ended instead.
  */
 #include "../../agent/ca/acme_protocol.h"
 
@@ -190,6 +192,37 @@ order(void *ca, struct ca_order *o, struct server *s, bool stored)
 		MUST(challenges_left() == 0);
 }
 
+static void
+look_at_account(void *ca, bool deactivate)
+{
+	struct ca_account account = {.url = ""};
+	struct err e = {0};
+
+	if (acme_ops.show_account(ca, deactivate, &account, &e) < 0) {
+		MUST(e.kind != ERR_NONE && e.text[0] && !account.contact.count);
+		return;
+	}
+	MUST(account.status[0] && fuzz_printable(account.status));
+	MUST(memchr(account.url, '\0', sizeof account.url));
+	for (size_t i = 0; i < account.contact.count; i++)
+		MUST(fuzz_printable(account.contact.item[i]));
+	list_free(&account.contact);
+}
+
+static void
+use_account(void *ca, EVP_PKEY *key)
+{
+	struct err e = {0};
+
+	look_at_account(ca, false);
+	if (acme_ops.revoke(ca, "der", 3, REVOKE_SUPERSEDED, &e) < 0)
+		MUST(e.kind != ERR_NONE && e.text[0]);
+	e = (struct err){0};
+	if (acme_ops.change_key(ca, key, key, &e) < 0)
+		MUST(e.kind != ERR_NONE && e.text[0]);
+	look_at_account(ca, true);
+}
+
 static EVP_PKEY *
 start(void)
 {
@@ -207,7 +240,7 @@ start(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char cookie[] = "cookie ";
+	static const char cookie[] = "cookie ", account_word[] = "account\n---\n";
 	static char *name[] = {dns_name, address};
 	EVP_PKEY *key = start();
 	AUTO(char) char *text = fuzz_bytes(data, size);
@@ -238,9 +271,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!s.next)
 			s.next = s.end;
 	}
+	bool account = size >= strlen(account_word) &&
+		       memcmp(text, account_word, strlen(account_word)) == 0;
+	if (account && next_part(&s, &part, &len) && !s.next)
+		s.next = s.end;
 	if (acme_ops.open(&conf, &needs, &ca, &e) < 0)
 		BUG(e.text);
-	order(ca, &o, &s, stored);
+	if (account)
+		use_account(ca, key);
+	else
+		order(ca, &o, &s, stored);
 	acme_ops.close(ca);
 	free(o.cookie);
 	free(o.chain);

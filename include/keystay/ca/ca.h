@@ -76,7 +76,7 @@ struct ca_window {
 	when_t ask_at;         /* not before */
 };
 
-/* RFC 5280 5.3.1; the words of `revoke --reason`. */
+/* RFC 5280 5.3.1; their words are in ca/reasons.h. */
 enum revocation_reason {
 	REVOKE_UNSPECIFIED = 0,
 	REVOKE_KEY_COMPROMISE = 1,
@@ -89,7 +89,11 @@ enum revocation_reason {
 /* What an authority says of our account. */
 struct ca_account {
 	char url[512];
-	char status[32]; /* "valid", "deactivated", "revoked" */
+	/*
+	 * "valid", "deactivated", "revoked"; "unknown" where the authority has none of this key;
+	 * "refused" where it takes no request of it any more and does not say more.
+	 */
+	char status[32];
 	struct list contact;
 	bool agreed; /* to the terms of service */
 };
@@ -120,9 +124,16 @@ struct ca_ops {
 	/* Revokes a certificate (DER) by the account; one that is revoked already is no error. */
 	int (*revoke)(void *ca, const void *der, size_t len, enum revocation_reason reason,
 		struct err *e);
-	/* What the authority says of the account; `deactivate` ends it there, for ever. The caller
-	 * frees ret->contact. */
+	/*
+	 * What the authority says of the account; none is made. `deactivate` ends it there, for
+	 * ever; one that is ended already is no error. The caller frees ret->contact.
+	 */
 	int (*show_account)(void *ca, bool deactivate, struct ca_account *ret, struct err *e);
+	/*
+	 * From now on the account is that of another key, whose public half is `public`. The
+	 * session is of no more use.
+	 */
+	int (*change_key)(void *ca, EVP_PKEY *key, EVP_PKEY *public, struct err *e);
 };
 
 #endif

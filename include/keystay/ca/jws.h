@@ -20,7 +20,8 @@ int jwk_thumbprint(const char *jwk, char **ret, struct err *e) MUST_USE;
 
 /*
  * Signs `payload` ("" for POST-as-GET) under a protected header. `key_member` is the member that
- * names the key: "\"jwk\":{...}" or "\"kid\":\"...\"". Stores the whole JWS as JSON; caller frees.
+ * names the key: "\"jwk\":{...}" or "\"kid\":\"...\"". `nonce` may be NULL: a JWS within another
+ * one has none (RFC 8555 7.3.5). Stores the whole JWS as JSON; caller frees.
  * ECDSA signatures are the fixed-width r||s of RFC 7518 3.4.
  */
 int jws_sign(EVP_PKEY *key, EVP_PKEY *public, const char *key_member, const char *nonce,
