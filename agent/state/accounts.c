@@ -38,3 +38,10 @@ account_save(struct db *db, const struct account_row *a, struct err *e)
 
 	return db_run(db, e, sql, "tttt", a->authority, a->directory, a->key_id, a->url);
 }
+
+int
+account_delete(struct db *db, const char *authority, const char *directory, struct err *e)
+{
+	return db_run(db, e, "DELETE FROM account WHERE authority = ?1 AND directory = ?2", "tt",
+		authority, directory);
+}

@@ -69,6 +69,11 @@ version_save(struct db *db, const struct version_row *v, struct err *e)
 		v->revoked_at, v->revoked_for);
 }
 
+#define VERSION_COLUMNS                                                                 \
+	"certificate, number, key_type, key_id, authority, serial, issuer,"             \
+	" not_before, not_after, fingerprint, anchored, installed_at, ari_id, account," \
+	" revoked_at, revoked_for"
+
 struct each_version {
 	int (*each)(void *ctx, const struct version_row *row, struct err *e);
 	void *ctx;
@@ -104,11 +109,8 @@ version_each(struct db *db, const char *certificate, int64_t number,
 	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
 	struct err *e)
 {
-	static const char sql[] =
-		"SELECT certificate, number, key_type, key_id, authority, serial, issuer,"
-		" not_before, not_after, fingerprint, anchored, installed_at, ari_id, account,"
-		" revoked_at, revoked_for FROM version"
-		" WHERE certificate = ?1 AND number = ?2 ORDER BY rowid";
+	static const char sql[] = "SELECT " VERSION_COLUMNS " FROM version"
+				  " WHERE certificate = ?1 AND number = ?2 ORDER BY rowid";
 	struct each_version all = {each, ctx};
 
 	return db_query(db, e, version_row, &all, sql, "ti", certificate, number);
@@ -141,6 +143,39 @@ version_last_of(struct db *db, const char *authority, struct version_row *ret, b
 	*ret_found = found.number != 0;
 	if (*ret_found)
 		*ret = found;
+	return 0;
+}
+
+int
+version_each_of_key(struct db *db, const char *key_id,
+	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
+	struct err *e)
+{
+	static const char sql[] = "SELECT " VERSION_COLUMNS " FROM version"
+				  " WHERE key_id = ?1 ORDER BY rowid";
+	struct each_version all = {each, ctx};
+
+	return db_query(db, e, version_row, &all, sql, "t", key_id);
+}
+
+static int
+number_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	(void)e;
+	*(int64_t *)ctx = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+int
+version_before(struct db *db, const char *certificate, int64_t number, int64_t *ret, struct err *e)
+{
+	static const char sql[] = "SELECT coalesce(max(number), 0) FROM version"
+				  " WHERE certificate = ?1 AND number < ?2";
+	int64_t before = 0;
+
+	if (db_query(db, e, number_row, &before, sql, "ti", certificate, number) < 0)
+		return -1;
+	*ret = before;
 	return 0;
 }
 

@@ -206,6 +206,23 @@ key_find_spare(struct db *db, const char *owner, const char *token, const char *
 	return 0;
 }
 
+int
+key_find_next(struct db *db, const char *authority, const char *key_id, struct key_row *ret,
+	bool *ret_found, struct err *e)
+{
+	static const char sql[] =
+		"SELECT " COLUMNS " FROM key WHERE owner = ?1 AND purpose = 'account' AND id <> ?2"
+		" AND state IN ('" KEY_RESERVED "', '" KEY_STAGED "')"
+		" AND id NOT IN (SELECT key_id FROM account)"
+		" ORDER BY created_at DESC, id LIMIT 1";
+	struct one one = {ret, false};
+
+	if (db_query(db, e, one_row, &one, sql, "tt", authority, key_id) < 0)
+		return -1;
+	*ret_found = one.found;
+	return 0;
+}
+
 struct each {
 	int (*each)(void *ctx, const struct key_row *row, struct err *e);
 	void *ctx;

@@ -199,14 +199,27 @@ chain_names(const struct chain *c, struct list *ret)
 	return san && san_names(san, ret);
 }
 
+int
+chain_leaf_der(const struct chain *c, unsigned char **ret, size_t *ret_len, struct err *e)
+{
+	int len = i2d_X509(chain_leaf(c), NULL);
+	unsigned char *der = len > 0 ? malloc((size_t)len) : NULL, *p = der;
+
+	if (!der || i2d_X509(chain_leaf(c), &p) != len) {
+		free(der);
+		return ossl_fail(e, ERR_FAILED, "no memory for a certificate");
+	}
+	*ret = der;
+	*ret_len = (size_t)len;
+	return 0;
+}
+
 static int
-judge_names(X509 *leaf, const struct list *names, struct err *e)
+judge_names(const struct chain *c, const struct list *names, struct err *e)
 {
 	AUTO(list) struct list found = {0};
-	AUTO(GENERAL_NAMES)
-	GENERAL_NAMES *san = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
 
-	if (!san || !san_names(san, &found))
+	if (!chain_names(c, &found))
 		return ossl_fail(
 			e, ERR_AUTHORITY, "the certificate has no list of DNS names and addresses");
 	for (size_t i = 0; i < names->count; i++)
@@ -300,7 +313,7 @@ chain_judge(const struct chain *c, const struct chain_wish *w, bool *ret_anchore
 		ossl_fail(e, ERR_AUTHORITY, "the certificate is for another key than ours");
 		return err_hint(e, "it was not installed; the old certificate stays");
 	}
-	if (judge_names(leaf, w->names, e) < 0 || judge_dates(leaf, w->now, e) < 0)
+	if (judge_names(c, w->names, e) < 0 || judge_dates(leaf, w->now, e) < 0)
 		return -1;
 	if (X509_check_ca(leaf) != 0)
 		return err_set(e, ERR_AUTHORITY, "the certificate is a CA's");

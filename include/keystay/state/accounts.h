@@ -21,4 +21,8 @@ int account_get(struct db *db, const char *authority, const char *directory,
 	struct account_row *ret, bool *ret_found, struct err *e) MUST_USE;
 int account_save(struct db *db, const struct account_row *row, struct err *e) MUST_USE;
 
+/* Forgets it: the next order makes another. */
+int account_delete(
+	struct db *db, const char *authority, const char *directory, struct err *e) MUST_USE;
+
 #endif

@@ -73,6 +73,15 @@ int version_each(struct db *db, const char *certificate, int64_t number,
 int version_last_of(struct db *db, const char *authority, struct version_row *ret, bool *ret_found,
 	struct err *e) MUST_USE;
 
+/* The same for every version of any certificate that the key is in, oldest first. */
+int version_each_of_key(struct db *db, const char *key_id,
+	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
+	struct err *e) MUST_USE;
+
+/* The newest recorded version with a lower number than `number`; 0 where there is none. */
+int version_before(struct db *db, const char *certificate, int64_t number, int64_t *ret,
+	struct err *e) MUST_USE;
+
 int served_save(struct db *db, const char *certificate, const struct served_row *row,
 	struct err *e) MUST_USE;
 /* Forgets what was seen of a certificate, before a new check of all its endpoints. */

@@ -84,6 +84,13 @@ int key_evidence_get(struct db *db, const char *id, char **ret, struct err *e) M
 int key_find_spare(struct db *db, const char *owner, const char *token, const char *type,
 	struct key_row *ret, bool *ret_found, struct err *e) MUST_USE;
 
+/*
+ * A key for an account of this authority that is reserved or staged and is not `key_id`, the one of
+ * the account: another key was about to take its place.
+ */
+int key_find_next(struct db *db, const char *authority, const char *key_id, struct key_row *ret,
+	bool *ret_found, struct err *e) MUST_USE;
+
 /* Calls `each` for all keys, of one owner if `owner` is not NULL, oldest first. */
 int keys_each(struct db *db, const char *owner,
 	int (*each)(void *ctx, const struct key_row *row, struct err *e), void *ctx,

@@ -49,6 +49,10 @@ int chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *
  * addresses. */
 bool chain_names(const struct chain *c, struct list *ret);
 
+/* The DER of the leaf; the caller frees *ret with free. */
+int chain_leaf_der(
+	const struct chain *c, unsigned char **ret, size_t *ret_len, struct err *e) MUST_USE;
+
 /* What the leaf must be. */
 struct chain_wish {
 	EVP_PKEY *public;         /* our key */
