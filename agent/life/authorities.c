@@ -6,6 +6,7 @@
 #include "keystay/state/accounts.h"
 #include "keystay/state/compromised.h"
 #include "keystay/state/memory.h"
+#include "account_key.h"
 #include "internal.h"
 #include "ledger.h"
 #include "limits.h"
@@ -80,6 +81,7 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 	struct token *t;
 
 	if (need_account(l, a, &account, &key, e) < 0 ||
+		account_key_settle(l, a, &account, &key, e) < 0 ||
 		life_key_ensure(l, &key, &o->public, e) < 0)
 		return err_in(e, "authority '%s': account key", a->name);
 	if (!text_same(key.state, KEY_ACTIVE) &&
@@ -103,10 +105,10 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
  * The guard lets every call of the agent pass, so the agent keeps to its own key's limit itself:
  * before each step that goes to the authority.
  */
-static int
-keep_limit(struct life *l, const struct authority_conf *a, const struct open_ca *o, struct err *e)
+int
+authority_keep_limit(
+	struct life *l, const struct authority_conf *a, const struct key_row *k, struct err *e)
 {
-	const struct key_row *k = &o->account_key;
 	int64_t hard = limits_hard(limits_policy(l->config, k), k);
 	int64_t made = hard ? ledger_signatures(l, k->public_hash) : 0;
 
@@ -138,7 +140,7 @@ life_authority(struct life *l, const char *name, struct open_ca **ret, struct er
 		*e = o->err;
 		return -1;
 	}
-	if (keep_limit(l, a, o, e) < 0)
+	if (authority_keep_limit(l, a, &o->account_key, e) < 0)
 		return -1;
 	*ret = o;
 	return 0;

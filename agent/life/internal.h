@@ -45,6 +45,7 @@ struct work {
 	when_t part_not_before[PARTS_MAX];
 	uint64_t activated; /* life.clock when this version became live; 0 = not in this run */
 	uint32_t told;      /* rules whose warnings and waivers were told, a bit each */
+	bool dropped;       /* its attempt is deleted: a failure of it is not stored */
 	char doing[128];
 };
 
@@ -141,6 +142,10 @@ int life_refresh_tokens(struct life *l, struct err *e) MUST_USE;
 int life_authority(struct life *l, const char *name, struct open_ca **ret, struct err *e) MUST_USE;
 void life_close_authorities(struct life *l);
 
+/* ERR_POLICY where the account key has made all the signatures that its policy allows. */
+int authority_keep_limit(struct life *l, const struct authority_conf *a, const struct key_row *k,
+	struct err *e) MUST_USE;
+
 /* A probe (life/probe.h) of a token of this run. */
 struct probe life_probe_of(struct life *l, struct open_token *o);
 
@@ -226,8 +231,21 @@ int step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e
 /* Makes a version live and puts it on its targets: stage all, switch, activate all. */
 int place_version(struct life *l, struct work *w, int64_t version, struct err *e) MUST_USE;
 
+/* Asks every target whether its server could live with what is there. */
+int test_all(struct life *l, struct work *w, struct err *e) MUST_USE;
+
 /* Tells every target of it, unless a reload since `w->activated` did already. */
 int reload_all(struct life *l, struct work *w, struct err *e) MUST_USE;
+
+/* Seconds that old workers are given to go, before a version counts as not served. */
+#define SERVED_PATIENCE 20
+
+/* Handshakes on every endpoint, stored; ERR_SERVED where one does not show its leaf. */
+int look_everywhere(struct life *l, struct work *w, struct err *e) MUST_USE;
+
+/* In a transaction: the keys of a version that the attempt does not use are no longer served. */
+int retire_replaced(
+	struct life *l, const struct attempt *a, int64_t version, struct err *e) MUST_USE;
 
 /* The leaf that a handshake is to show. */
 struct leaf_wish {

@@ -6,6 +6,7 @@
 
 #include "keystay/state/compromised.h"
 #include "keystay/state/inventory.h"
+#include "back.h"
 #include "due.h"
 #include "internal.h"
 #include "ledger.h"
@@ -225,6 +226,8 @@ make_due(struct compromising *c, const struct certificate_conf *conf, struct err
 		return -1;
 	for (size_t i = 0; found && i < a.parts; i++)
 		with_key = with_key || text_same(a.part[i].key_id, c->key->id);
+	/* One that goes back may have made the key's certificate live: it undoes that itself. */
+	with_key = with_key && !goes_back(&a);
 	attempt_free(&a);
 	if (with_key && attempt_delete(l->db, conf->name, e) < 0)
 		return -1;

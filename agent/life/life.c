@@ -11,6 +11,7 @@
 #include "keystay/state/journal.h"
 #include "keystay/token/pin.h"
 #include "alert.h"
+#include "back.h"
 #include "due.h"
 #include "internal.h"
 #include "ledger.h"
@@ -317,7 +318,11 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 	/* Another key is wanted than that attempt's: anew, unless the authority said when. */
 	bool other_key = wish->key != KEY_AUTO && found && a->error_kind != ERR_BUSY &&
 			 !text_same(a->key_mode, key_modes[wish->key]);
-	if (found && still_fits(w) && !other_key) {
+	/* On the way back to a version: that one is live already, perhaps, and is judged anew. */
+	bool back = found && goes_back(a);
+	if (back)
+		text_copy(a->step, sizeof a->step, step_word(STEP_INSTALL));
+	if (back || (found && still_fits(w) && !other_key)) {
 		/* A person asks: what failed is tried now, unless the authority said when. */
 		if (!wish->due && a->error_kind != ERR_NONE && a->error_kind != ERR_BUSY)
 			a->not_before = 0;

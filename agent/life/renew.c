@@ -168,7 +168,9 @@ do_step(struct life *l, struct work *w, struct err *e)
 	}
 	db_rollback(l->db);
 	err_in(&why, "certificate '%s'", w->conf->name);
-	if (store_failure(l, w, step, &why, &over, e) < 0)
+	if (w->dropped)
+		over = true;
+	else if (store_failure(l, w, step, &why, &over, e) < 0)
 		return -1;
 	if (over)
 		give_up(w, LIFE_FAILED, &why);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keystay/state/inventory.h"
+#include "back.h"
 #include "internal.h"
 
 struct looking {
@@ -92,6 +93,10 @@ roll_back(struct life *l, struct work *w, bool reload, struct err *e)
 		return -1;
 	}
 	add_to(e, "rolled back to version %lld", (long long)row.live_version);
+	if (goes_back(&w->attempt)) {
+		(void)!back_drop(l, w, e->text, &why);
+		return -1;
+	}
 	(void)!life_journal(
 		l, w->conf->name, "", "rolled-back", w->attempt.step, &why, "%s", e->text);
 	return -1;

@@ -12,6 +12,7 @@
 #include "keystay/state/inventory.h"
 #include "keystay/x509/chain.h"
 #include "keystay/x509/keypem.h"
+#include "back.h"
 #include "internal.h"
 #include "ledger.h"
 
@@ -156,7 +157,7 @@ place_version(struct life *l, struct work *w, int64_t version, struct err *e)
 	return 0;
 }
 
-static int
+int
 test_all(struct life *l, struct work *w, struct err *e)
 {
 	for (size_t i = 0; i < w->conf->installs; i++) {
@@ -172,7 +173,12 @@ step_install(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
 	*ret = OUTCOME_NEXT;
 	w->attempt.deadline = 0;
-	if (reserve_version(l, w, e) < 0 || write_version(l, w, e) < 0 || serve_keys(l, w, e) < 0)
+	/* It was live before: there is nothing to write, but much may have happened since. */
+	if (goes_back(&w->attempt)) {
+		if (back_prepare(l, w, e) < 0)
+			return roll_back(l, w, true, e);
+	} else if (reserve_version(l, w, e) < 0 || write_version(l, w, e) < 0 ||
+		   serve_keys(l, w, e) < 0)
 		return -1;
 	if (place_version(l, w, w->attempt.version, e) < 0 || test_all(l, w, e) < 0)
 		return roll_back(l, w, false, e);

@@ -5,6 +5,7 @@
 #include "keystay/state/accounts.h"
 #include "keystay/state/inventory.h"
 #include "keystay/x509/chain.h"
+#include "back.h"
 #include "due.h"
 #include "internal.h"
 #include "wish.h"
@@ -36,6 +37,14 @@ retire_key(void *ctx, const struct version_row *v, struct err *e)
 		return -1;
 	return life_journal(r->l, v->certificate, key.public_hash, "key-draining", "record", e,
 		"key '%s' is no longer served", key.label);
+}
+
+int
+retire_replaced(struct life *l, const struct attempt *a, int64_t version, struct err *e)
+{
+	struct retiring retiring = {l, a};
+
+	return version_each(l->db, a->certificate, version, retire_key, &retiring, e);
 }
 
 static int
@@ -101,14 +110,14 @@ step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
 	struct attempt *a = &w->attempt;
 	struct certificate_row row;
-	struct retiring retiring = {l, a};
 
 	*ret = OUTCOME_NEXT;
+	if (goes_back(a))
+		return back_record(l, w, e);
 	if (db_begin(l->db, e) < 0 || certificate_get(l->db, w->conf->name, &row, e) < 0)
 		return -1;
 	bool renewed = row.live_version != 0;
-	if (renewed &&
-		version_each(l->db, w->conf->name, row.live_version, retire_key, &retiring, e) < 0)
+	if (renewed && retire_replaced(l, a, row.live_version, e) < 0)
 		return -1;
 	row.live_version = a->version;
 	row.not_served = false;

@@ -12,7 +12,6 @@
 #include "keystay/x509/names.h"
 #include "internal.h"
 
-#define PATIENCE 20 /* seconds for old workers to go */
 #define PROBE_LIMIT_MS 5000
 
 static int
@@ -92,7 +91,7 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 	return 0;
 }
 
-static int
+int
 look_everywhere(struct life *l, struct work *w, struct err *e)
 {
 	int rc = served_clear(l->db, w->conf->name, e);
@@ -113,7 +112,7 @@ step_served(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 	if (e->kind != ERR_SERVED)
 		return -1;
 	if (w->attempt.deadline == 0)
-		w->attempt.deadline = now + PATIENCE;
+		w->attempt.deadline = now + SERVED_PATIENCE;
 	if (now < w->attempt.deadline) {
 		w->attempt.not_before = now + 1;
 		snprintf(w->doing, sizeof w->doing, "waits for the new certificate to be served");

@@ -74,7 +74,7 @@ tap "$([ "$most" -lt $((15 * 1024)) ]; echo $?)" "under 15 MiB of memory of its 
 # The daemon, idle.
 "$KEYSTAY" --config "$CONFIG" run >"$LAB/agent" 2>&1 &
 agent=$!
-LAB_PIDS+=($agent)
+LAB_PIDS+=("$agent")
 for _ in $(seq 600); do
 	[ "$(awk '{ print $3 }' "/proc/$agent/stat")" = S ] && grep -q do_sys_poll "/proc/$agent/wchan" && break
 	sleep 0.1

@@ -11,7 +11,11 @@
 #include "keystay/base/file.h"
 #include "keystay/base/lock.h"
 #include "keystay/config/config.h"
+#include "keystay/life/go_back.h"
+#include "keystay/life/keys.h"
 #include "keystay/life/life.h"
+#include "keystay/life/reinstall.h"
+#include "keystay/life/revoke.h"
 #include "keystay/net/probe.h"
 #include "keystay/run/system.h"
 #include "keystay/state/attempts.h"
@@ -408,6 +412,242 @@ a_lock_that_is_not_had_in_thirty_seconds_names_its_holder(void **state)
 	assert_int_equal(r[0].state, LIFE_DONE);
 }
 
+/* --- by hand */
+
+static struct life *
+open_life(void)
+{
+	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
+	struct life *l;
+
+	assert_ok(life_open(&conf, &l, UNIT_ERR));
+	return l;
+}
+
+static void
+renew_with_new_key(void)
+{
+	const struct wish new_key = {.key = KEY_NEW, .reason = "test"};
+	struct life_result r[4];
+
+	run(&new_key, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+}
+
+static struct certificate_row
+certificate(const char *name)
+{
+	AUTO(db) struct db *db = open_state();
+	struct certificate_row row;
+
+	assert_ok(certificate_get(db, name, &row, UNIT_ERR));
+	return row;
+}
+
+static void
+where_keystay_cannot_revoke_a_person_is_told_what_to_say(void **state)
+{
+	AUTO(revocation) struct revocation v = {.items = 0};
+	struct ca_ops manual = double_ca_ops;
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	run(&issue, 0, r);
+	manual.revoke = NULL;
+	config->authority[0].ops = &manual;
+	struct life *l = open_life();
+	assert_ok(life_revocation(l, "a", 0, REVOKE_SUPERSEDED, &v, UNIT_ERR));
+	assert_int_equal(v.items, 1);
+	assert_true(v.live);
+	assert_refused(life_revoke(l, &v, UNIT_ERR), ERR_AUTHORITY, "cannot be told by keystay");
+	assert_non_null(strstr(unit_err.hint, v.item[0].version.serial));
+	assert_non_null(strstr(unit_err.hint, "issuer CN"));
+	life_close(l);
+	assert_int_equal(certificate("a").cause_at, 0);
+	config->authority[0].ops = &double_ca_ops;
+}
+
+static void
+an_exposed_key_is_refused_though_the_authority_is_out_of_reach(void **state)
+{
+	AUTO(revocation) struct revocation v = {.items = 0};
+	struct life_result r[4];
+	struct key_row key;
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	run(&issue, 0, r);
+	double_ca.fails = ERR_NETWORK;
+	struct life *l = open_life();
+	assert_ok(life_revocation(l, "a", 0, REVOKE_KEY_COMPROMISE, &v, UNIT_ERR));
+	assert_refused(life_revoke(l, &v, UNIT_ERR), ERR_NETWORK, "certificate 'a', version 1");
+	assert_ok(key_get(life_db(l), v.item[0].version.key_id, &key, UNIT_ERR));
+	assert_string_equal(key.state, KEY_COMPROMISED);
+	assert_int_equal(v.item[0].version.revoked_at, 0);
+	assert_int_equal(certificate("a").cause_at, now);
+	/* The next one only asks. */
+	double_ca.fails = ERR_NONE;
+	assert_ok(life_revoke(l, &v, UNIT_ERR));
+	assert_int_equal(double_ca.revoked, 1);
+	assert_int_equal(double_ca.reason, REVOKE_KEY_COMPROMISE);
+	assert_int_equal(v.item[0].version.revoked_at, now);
+	assert_ok(life_revoke(l, &v, UNIT_ERR));
+	assert_int_equal(double_ca.revoked, 1);
+	life_close(l);
+	const struct wish due = {.due = true, .reason = "due"};
+	run(&due, 0, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(keys_of("a"), 2);
+}
+
+static void
+a_certificate_that_ends_is_not_due_when_it_is_revoked(void **state)
+{
+	AUTO(revocation) struct revocation v = {.items = 0};
+	struct life_result r[4];
+
+	(void)state;
+	begin(PLAIN("a", "a.example"));
+	run(&issue, 0, r);
+	struct life *l = open_life();
+	assert_ok(life_revocation(l, "a", 0, REVOKE_CESSATION_OF_OPERATION, &v, UNIT_ERR));
+	assert_ok(life_revoke(l, &v, UNIT_ERR));
+	life_close(l);
+	assert_int_equal(double_ca.revoked, 1);
+	assert_int_equal(certificate("a").cause_at, 0);
+}
+
+static void
+what_is_installed_again_is_looked_for(void **state)
+{
+	struct reinstalled done;
+	struct life_result r[4];
+
+	(void)state;
+	begin(SERVED("a", "a.example"));
+	/* The first, which no handshake showed: its attempt goes on. */
+	run(&issue, HOUR, r);
+	assert_true(certificate("a").not_served);
+	shown = "a";
+	struct life *l = open_life();
+	assert_ok(life_reinstall(l, &config->certificate[0], &done, UNIT_ERR));
+	assert_int_equal(done.version, 1);
+	life_close(l);
+	assert_int_equal(live_version("a"), 1);
+	assert_false(certificate("a").not_served);
+	shown = NULL;
+	when_t start = now;
+	reloads = 0;
+	l = open_life();
+	assert_refused(life_reinstall(l, &config->certificate[0], &done, UNIT_ERR), ERR_SERVED,
+		"shows another certificate");
+	life_close(l);
+	assert_in_range(now - start, 15, 30);
+	assert_int_equal(reloads, 1);
+	assert_int_equal(double_ca.orders, 1);
+}
+
+static int
+note_key_id(void *ctx, const struct version_row *v, struct err *e)
+{
+	(void)e;
+	snprintf(ctx, 33, "%s", v->key_id);
+	return 0;
+}
+
+/* Of certificate "a". */
+static const char *
+key_of_version(struct db *db, int64_t number)
+{
+	static char id[33];
+
+	assert_ok(version_each(db, "a", number, note_key_id, id, UNIT_ERR));
+	return id;
+}
+
+/* As a kill between the switch and the end leaves it: version 1 is linked, its attempt is there. */
+static void
+cut_short_on_the_way_back(void)
+{
+	AUTO(db) struct db *db = open_state();
+	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
+	AUTO(attempt)
+	struct attempt a = {.certificate = "a",
+		.step = "served",
+		.key_mode = "back",
+		.authority = "ca",
+		.version = 1,
+		.started_at = now,
+		.parts = 1};
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/versions/a/0001/fullchain.pem", config->state);
+	assert_ok(file_read(path, &pem, UNIT_ERR));
+	a.part[0].chain = buf_take(&pem);
+	snprintf(a.part[0].key_type, sizeof a.part[0].key_type, "ec-p256");
+	struct key_row key;
+	assert_ok(key_get(db, key_of_version(db, 1), &key, UNIT_ERR));
+	snprintf(a.part[0].key_id, sizeof a.part[0].key_id, "%s", key.id);
+	assert_ok(attempt_save(db, &a, UNIT_ERR));
+	snprintf(path, sizeof path, "%s/live/a", config->state);
+	assert_ok(file_link_switch(path, "../versions/a/0001", UNIT_ERR));
+}
+
+static void
+a_way_back_that_was_cut_short_is_gone_to_its_end(void **state)
+{
+	const struct wish due = {.due = true, .reason = "due"};
+	struct life_result r[4];
+
+	(void)state;
+	begin(SERVED("a", "a.example"));
+	shown = "a";
+	run(&issue, 0, r);
+	renew_with_new_key();
+	cut_short_on_the_way_back();
+	/* No day is long enough for its key to be switched off meanwhile. */
+	now += 10 * DAY;
+	run(&due, HOUR, r);
+	assert_int_equal(r[0].state, LIFE_DONE);
+	assert_int_equal(live_version("a"), 1);
+	assert_int_equal(double_ca.orders, 2);
+}
+
+static void
+a_way_back_to_a_key_that_was_exposed_meanwhile_is_undone(void **state)
+{
+	AUTO(list) struct list names = {0};
+	struct life_result r[4];
+	char path[4200], to[256] = "";
+	struct key_row key;
+	bool staged;
+
+	(void)state;
+	begin(SERVED("a", "a.example"));
+	shown = "a";
+	run(&issue, 0, r);
+	renew_with_new_key();
+	cut_short_on_the_way_back();
+	struct life *l = open_life();
+	assert_ok(key_get(life_db(l), key_of_version(life_db(l), 1), &key, UNIT_ERR));
+	assert_ok(life_key_compromise(l, &key, "test", &names, &staged, UNIT_ERR));
+	life_close(l);
+	run(&renew, HOUR, r);
+	assert_int_equal(r[0].err.kind, ERR_POLICY);
+	assert_non_null(strstr(r[0].err.text, "is compromised; rolled back to version 2"));
+	assert_int_equal(live_version("a"), 2);
+	snprintf(path, sizeof path, "%s/live/a", config->state);
+	assert_true(readlink(path, to, sizeof to - 1) > 0);
+	assert_non_null(strstr(to, "/0002"));
+	/* It is not tried again. */
+	l = open_life();
+	struct went_back back;
+	assert_refused(life_go_back(l, &config->certificate[0], 1, &back, UNIT_ERR), ERR_POLICY,
+		"is compromised");
+	life_close(l);
+}
+
 static int
 set_up(void **state)
 {
@@ -443,6 +683,12 @@ main(void)
 		cmocka_unit_test(one_reload_serves_all_that_became_live_before_it),
 		cmocka_unit_test(renewals_come_by_share_of_life_and_rotation_by_the_policy),
 		cmocka_unit_test(a_changed_name_makes_a_new_request),
+		cmocka_unit_test(where_keystay_cannot_revoke_a_person_is_told_what_to_say),
+		cmocka_unit_test(an_exposed_key_is_refused_though_the_authority_is_out_of_reach),
+		cmocka_unit_test(a_certificate_that_ends_is_not_due_when_it_is_revoked),
+		cmocka_unit_test(what_is_installed_again_is_looked_for),
+		cmocka_unit_test(a_way_back_that_was_cut_short_is_gone_to_its_end),
+		cmocka_unit_test(a_way_back_to_a_key_that_was_exposed_meanwhile_is_undone),
 		cmocka_unit_test(a_lock_that_is_not_had_in_thirty_seconds_names_its_holder),
 	};
 	return cmocka_run_group_tests_name("life", tests, set_up, tear_down);

@@ -131,6 +131,22 @@ double_check(const struct authority_conf *conf, const struct services *s, struct
 	return 0;
 }
 
+static int
+double_revoke(void *ca, const void *der, size_t len, enum revocation_reason reason, struct err *e)
+{
+	const unsigned char *p = der;
+	X509 *x = d2i_X509(NULL, &p, (long)len);
+
+	(void)ca;
+	assert_non_null(x);
+	X509_free(x);
+	if (double_ca.fails != ERR_NONE)
+		return err_set(e, double_ca.fails, "the double was told to fail");
+	double_ca.revoked++;
+	double_ca.reason = reason;
+	return 0;
+}
+
 static void
 double_close(void *ca)
 {
@@ -147,4 +163,5 @@ const struct ca_ops double_ca_ops = {
 	.account = double_account,
 	.check = double_check,
 	.close = double_close,
+	.revoke = double_revoke,
 };

@@ -20,6 +20,8 @@ struct double_ca {
 	int advances;
 	int orders;
 	int settled;
+	int revoked;
+	enum revocation_reason reason; /* of the last one */
 };
 
 extern struct double_ca double_ca;
