@@ -4,9 +4,11 @@
 
 #include "identity.h"
 #include "keystay/life/keys.h"
+#include "keystay/life/revoke.h"
 #include "keystay/state/compromised.h"
 #include "keystay/state/db.h"
 #include "living.h"
+#include "revoking.h"
 #include "used.h"
 
 static json_t *
@@ -147,8 +149,15 @@ say_evidence(struct run *r, const struct key_row *k, const struct key_evidence *
 		v->module.library_sha256);
 }
 
+/* What stands behind `compromise KEY`. */
+struct compromising {
+	const char *reason; /* for the journal */
+	bool revoke;
+};
+
 static int
-prove(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+prove(struct run *r, struct life *l, struct key_row *k, const struct compromising *unused,
+	struct err *e)
 {
 	struct key_evidence v;
 
@@ -170,7 +179,8 @@ prove(struct run *r, struct life *l, struct key_row *k, const char *unused, stru
 }
 
 static int
-disable(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+disable(struct run *r, struct life *l, struct key_row *k, const struct compromising *unused,
+	struct err *e)
 {
 	(void)unused;
 	if (text_same(k->state, KEY_ACTIVE) &&
@@ -186,7 +196,8 @@ disable(struct run *r, struct life *l, struct key_row *k, const char *unused, st
 }
 
 static int
-enable(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+enable(struct run *r, struct life *l, struct key_row *k, const struct compromising *unused,
+	struct err *e)
 {
 	(void)unused;
 	if (life_key_enable(l, k, e) < 0)
@@ -196,7 +207,8 @@ enable(struct run *r, struct life *l, struct key_row *k, const char *unused, str
 }
 
 static int
-destroy(struct run *r, struct life *l, struct key_row *k, const char *unused, struct err *e)
+destroy(struct run *r, struct life *l, struct key_row *k, const struct compromising *unused,
+	struct err *e)
 {
 	(void)unused;
 	if (run_confirm(r, e, "key '%s' (%s) is destroyed for ever", k->label, k->state) < 0 ||
@@ -206,28 +218,68 @@ destroy(struct run *r, struct life *l, struct key_row *k, const char *unused, st
 	return 0;
 }
 
+/* Every certificate of the key that is not expired. */
 static int
-compromise(struct run *r, struct life *l, struct key_row *k, const char *reason, struct err *e)
+revoke_all(struct run *r, struct life *l, const struct key_row *k, struct err *e)
+{
+	AUTO(revocation) struct revocation v = {.items = 0};
+
+	if (life_revocation_of_key(l, k, &v, e) < 0)
+		return -1;
+	int rc = life_revoke(l, &v, e);
+	tell_revoked(r, &v);
+	if (rc < 0 && !e->hint[0])
+		err_hint(e, "'keystay keys compromise %.12s --revoke' asks again", k->id);
+	return rc;
+}
+
+/* The authority is told only when it is asked for: it may take an outage until the next is served.
+ */
+static int
+hint_at_revoking(struct run *r, struct life *l, const struct key_row *k, struct err *e)
+{
+	AUTO(revocation) struct revocation v = {.items = 0};
+	size_t left = 0;
+
+	if (life_revocation_of_key(l, k, &v, e) < 0)
+		return -1;
+	for (size_t i = 0; i < v.items; i++)
+		left += !v.item[i].version.revoked_at;
+	if (left)
+		run_say(r,
+			"its authority does not know: 'keystay keys compromise %.12s --revoke' has %zu "
+			"certificate%s revoked",
+			k->id, left, left > 1 ? "s" : "");
+	return 0;
+}
+
+static int
+compromise(struct run *r, struct life *l, struct key_row *k, const struct compromising *how,
+	struct err *e)
 {
 	AUTO(list) struct list certificates = {0};
+	const char *reason = how->reason ? how->reason : "said so by hand";
 	char names[512];
-	bool staged;
+	bool staged, known;
 
-	if (run_confirm(r, e, "the public key of '%s' is refused for ever", k->label) < 0 ||
-		life_key_compromise(
-			l, k, reason ? reason : "said so by hand", &certificates, &staged, e) < 0)
+	if (compromised_has(life_db(l), k->public_hash, &known, e) < 0)
 		return -1;
-	run_say(r, "%s: compromised, and refused for ever", k->label);
+	if (run_confirm(r, e, "the public key of '%s' is refused for ever%s", k->label,
+		    how->revoke ? ", and its certificates are revoked" : "") < 0 ||
+		(!known && life_key_compromise(l, k, reason, &certificates, &staged, e) < 0))
+		return -1;
+	run_say(r, "%s: compromised%s, and refused for ever", k->label, known ? " before" : "");
 	if (certificates.count)
 		run_say(r, "due now%s: %s; run 'keystay renew --due'",
 			staged ? ", with a new key ready" : "",
 			list_join(&certificates, names, sizeof names));
-	return 0;
+	return how->revoke ? revoke_all(r, l, k, e) : hint_at_revoking(r, l, k, e);
 }
 
 static const struct {
 	const char *word;
-	int (*act)(struct run *, struct life *, struct key_row *, const char *, struct err *);
+	int (*act)(struct run *, struct life *, struct key_row *, const struct compromising *,
+		struct err *);
 } verbs[] = {
 	{"prove", prove},
 	{"disable", disable},
@@ -237,7 +289,7 @@ static const struct {
 };
 
 static int
-act(struct run *r, size_t verb, const char *word, const char *reason, struct err *e)
+act(struct run *r, size_t verb, const char *word, const struct compromising *how, struct err *e)
 {
 	struct life *l;
 	struct key_row k;
@@ -246,7 +298,7 @@ act(struct run *r, size_t verb, const char *word, const char *reason, struct err
 		return -1;
 	int rc = key_pick(life_db(l), word, &k, e);
 	if (rc == 0)
-		rc = verbs[verb].act(r, l, &k, reason, e);
+		rc = verbs[verb].act(r, l, &k, how, e);
 	/* What was done is told as it stands now. */
 	if (rc == 0 && verbs[verb].act != prove)
 		run_report(r, "keys", key_json(&k));
@@ -254,22 +306,37 @@ act(struct run *r, size_t verb, const char *word, const char *reason, struct err
 	return rc;
 }
 
+/* [--reason TEXT] [--revoke] behind `compromise KEY`; nothing may stand behind the others. */
+static bool
+read_rest(int argc, char **argv, struct compromising *ret)
+{
+	bool may = text_same(argv[0], "compromise");
+
+	for (int i = 2; i < argc; i++) {
+		if (may && text_same(argv[i], "--revoke"))
+			ret->revoke = true;
+		else if (may && text_same(argv[i], "--reason") && i + 1 < argc)
+			ret->reason = argv[++i];
+		else
+			return false;
+	}
+	return true;
+}
+
 static int
 main_keys(struct run *r, int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : NULL, *reason = NULL;
+	struct compromising how = {.reason = NULL};
 	struct err e;
 
 	if (argc >= 1 && text_same(argv[0], "list") &&
 		(argc == 1 || (argc == 2 && text_same(argv[1], "--all"))))
 		return list(r, argc == 2, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 	if (argc == 2 && text_same(argv[0], "show"))
-		return show(r, word, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
-	if (argc == 4 && text_same(argv[0], "compromise") && text_same(argv[2], "--reason"))
-		reason = argv[3];
+		return show(r, argv[1], &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 	for (size_t i = 0; i < COUNT(verbs); i++)
-		if (argc >= 1 && text_same(argv[0], verbs[i].word) && (argc == 2 || reason))
-			return act(r, i, word, reason, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
+		if (argc >= 2 && text_same(argv[0], verbs[i].word) && read_rest(argc, argv, &how))
+			return act(r, i, argv[1], &how, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 	return run_usage(r, &command_keys,
 		"list, show, prove, disable, enable, destroy or "
 		"compromise?");
@@ -279,7 +346,7 @@ const struct command command_keys = {
 	.name = "keys",
 	.synopsis =
 		"list [--all] | show KEY | prove KEY | disable KEY | enable KEY | destroy KEY | "
-		"compromise KEY [--reason TEXT]",
+		"compromise KEY [--reason TEXT] [--revoke]",
 	.summary = "the keys that the agent made: their state, their proof, their end",
 	.main = main_keys,
 };

@@ -89,6 +89,13 @@ run_need_state(struct run *r, const char *command, struct db **ret, struct err *
 }
 
 int
+run_no_certificate(struct run *r, const char *name, struct err *e)
+{
+	err_set(e, ERR_USAGE, "there is no certificate '%s' in '%s'", name, r->config->path);
+	return err_hint(e, "'keystay status' lists the certificates");
+}
+
+int
 run_confirm(struct run *r, struct err *e, const char *fmt, ...)
 {
 	char question[512], answer[16] = "";

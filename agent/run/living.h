@@ -14,6 +14,9 @@ int run_open_life(struct run *r, const char *command, struct life **ret, struct 
  */
 int run_need_state(struct run *r, const char *command, struct db **ret, struct err *e) MUST_USE;
 
+/* ERR_USAGE: the configuration has no certificate of that name. Always -1. */
+int run_no_certificate(struct run *r, const char *name, struct err *e);
+
 /*
  * Asks a person "QUESTION [y/N]" unless --yes was given; ERR_USAGE for a no, and where there is no
  * terminal to ask on.

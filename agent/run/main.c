@@ -23,9 +23,13 @@ static const struct command *const commands[] = {
 	&command_issue,
 	&command_renew,
 	&command_run,
+	&command_install,
+	&command_rollback,
+	&command_revoke,
 	&command_status,
 	&command_history,
 	&command_keys,
+	&command_account,
 	&command_policy,
 	&command_server_config,
 	&command_token,
@@ -147,7 +151,11 @@ read_options(struct run *r, struct request *q, int argc, char **argv)
 			q->help = true;
 			break;
 		case 'V':
-			q->version = true;
+			/* Behind a command it is that command's: `revoke --version 3`. */
+			if (q->count)
+				q->rest[q->count++] = argv[optind - 1];
+			else
+				q->version = true;
 			break;
 		case ':':
 			fprintf(stderr, "keystay: '%s' needs a value\n", argv[optind - 1]);

@@ -134,11 +134,8 @@ need_names(struct run *r, const struct list *names, struct err *e)
 	if (run_need_config(r, e) < 0)
 		return -1;
 	for (size_t i = 0; i < names->count; i++)
-		if (!config_certificate(r->config, names->item[i])) {
-			err_set(e, ERR_USAGE, "there is no certificate '%s' in '%s'",
-				names->item[i], r->config->path);
-			return err_hint(e, "'keystay status' lists the certificates");
-		}
+		if (!config_certificate(r->config, names->item[i]))
+			return run_no_certificate(r, names->item[i], e);
 	return 0;
 }
 
