@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "alerting.h"
 #include "commands.h"
 #include "identity.h"
+#include "keystay/base/lock.h"
 #include "keystay/base/log.h"
 #include "keystay/token/module.h"
 #include "living.h"
@@ -25,6 +27,7 @@
 
 struct agent {
 	struct run *r;
+	struct lock *alone; /* STATE/agent.lock, held as long as it lives */
 	struct waiting waiting;
 	struct services services; /* the system's, but that sleep wakes up for a signal */
 	struct life_next next;
@@ -217,6 +220,23 @@ live(struct agent *a)
 	}
 }
 
+/* Two agents would wake each other up for ever: each has a pass when the other one had one. */
+static int
+be_alone(struct agent *a, struct err *e)
+{
+	const char *state = a->r->config->state;
+	char path[4096], self[LOCK_TEXT], holder[LOCK_TEXT] = "";
+	bool held;
+
+	snprintf(path, sizeof path, "%s/agent.lock", state);
+	snprintf(self, sizeof self, "keystay run, process %d", (int)getpid());
+	if (lock_try(path, self, &a->alone, &held, holder, e) < 0 || held)
+		return held ? 0 : -1;
+	err_set(e, ERR_WAIT, "the state folder '%s' has its agent already: %s", state,
+		*holder ? holder : "another process");
+	return err_hint(e, "one is enough; 'keystay status' shows what it does");
+}
+
 /* The lock is what commands change last: its file must be there to be watched. */
 static int
 prepare(struct agent *a, struct err *e)
@@ -227,6 +247,8 @@ prepare(struct agent *a, struct err *e)
 		run_open_life(a->r, "run", &l, e) < 0)
 		return -1;
 	life_close(l);
+	if (be_alone(a, e) < 0)
+		return -1;
 	return waiting_watch(&a->waiting, a->r->config->state, e);
 }
 
@@ -256,6 +278,7 @@ main_run(struct run *r, int argc, char **argv)
 	notify_stopping();
 	notify_status("ends");
 	waiting_close(&a.waiting);
+	lock_release(a.alone);
 	return EXIT_DONE;
 }
 
