@@ -5,7 +5,8 @@
 
 #include "keystay/run/run.h"
 
-#define COMMAND_LIMIT_MS 30000
+/* The lock is held meanwhile, and a command waits for that no longer than 30 s. */
+#define COMMAND_LIMIT_MS 10000
 
 static void
 run_alert_command(struct run *r, const struct alert *a)
