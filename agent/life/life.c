@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "keystay/base/file.h"
+#include "keystay/life/pins.h"
 #include "keystay/state/accounts.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/journal.h"
@@ -296,6 +297,22 @@ still_fits(const struct work *w)
 	return true;
 }
 
+/* Of one of its tokens the PIN was refused, and nobody mended that yet. */
+static bool
+waits_for_pin(struct life *l, const struct work *w)
+{
+	const struct authority_conf *a = config_authority(l->config, w->attempt.authority);
+
+	for (size_t i = 0; i < l->config->tokens; i++) {
+		const struct token_conf *t = &l->config->token[i];
+		bool used = text_same(t->name, w->conf->token) ||
+			    (a && a->account_key.token && text_same(t->name, a->account_key.token));
+		if (used && token_pin_refused(l->db, t))
+			return true;
+	}
+	return false;
+}
+
 /* Takes up what is stored, or starts; *ret_started = false when there is nothing to do. */
 static int
 prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_started, struct err *e)
@@ -325,6 +342,9 @@ prepare(struct life *l, struct work *w, const struct wish *wish, bool *ret_start
 	if (back || (found && still_fits(w) && !other_key)) {
 		/* A person asks: what failed is tried now, unless the authority said when. */
 		if (!wish->due && a->error_kind != ERR_NONE && a->error_kind != ERR_BUSY)
+			a->not_before = 0;
+		/* No moment is right for that one; looking whether it was mended costs no try. */
+		if (a->error_kind == ERR_PIN && !waits_for_pin(l, w))
 			a->not_before = 0;
 		return 0;
 	}

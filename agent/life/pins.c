@@ -33,6 +33,14 @@ may_try_pin(struct db *db, const struct token_conf *t, struct err *e)
 	return err_hint(e, "set the right PIN, then 'keystay token pin %s --retry'", t->name);
 }
 
+bool
+token_pin_refused(struct db *db, const struct token_conf *t)
+{
+	struct err why;
+
+	return may_try_pin(db, t, &why) < 0;
+}
+
 /* What goes wrong here must not hide the refusal itself. */
 static void
 remember_refusal(struct db *db, const struct token_conf *t, const struct pin_mark *mark,

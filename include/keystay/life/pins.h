@@ -20,6 +20,9 @@ struct db;
 int token_open_once(struct db *db, const struct services *s, const struct token_conf *t,
 	enum road road, struct secret **kept, struct token **ret, struct err *e) MUST_USE;
 
+/* True while its PIN would not be tried: it was refused, and the source is the same. */
+bool token_pin_refused(struct db *db, const struct token_conf *t);
+
 /* Changes the PIN on the token, under the same rule for the one of now. */
 int token_change_pin_once(struct db *db, const struct services *s, const struct token_conf *t,
 	const struct secret *new_pin, struct err *e) MUST_USE;
