@@ -1,6 +1,6 @@
 /*
  * db-run FILE SQL - changes the agent's database behind its back, for tests of what it then makes
- * of it. Prints the rows of a query, a column a word.
+ * of it. Prints the rows of a query, a column a word. Waits for the agent's own writes.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@ main(int argc, char **argv)
 
 	if (argc != 3 || sqlite3_open(argv[1], &db) != SQLITE_OK)
 		return 2;
+	sqlite3_busy_timeout(db, 20000);
 	if (sqlite3_exec(db, argv[2], show, NULL, &why) != SQLITE_OK) {
 		fprintf(stderr, "db-run: %s\n", why);
 		return 1;
