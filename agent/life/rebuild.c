@@ -147,8 +147,7 @@ look(const struct config *c, const struct certificate_conf *conf, int64_t live_v
 	if (versions_each(c, conf->name, note_highest, &f.highest, e) < 0)
 		return -1;
 	/* A new version is the last one; one that a person goes back to is older. */
-	bool under_way = attempt && attempt <= last_version &&
-			 f.highest <= last_version &&
+	bool under_way = attempt && attempt <= last_version && f.highest <= last_version &&
 			 (f.linked == attempt || f.linked == f.recorded);
 	if (!under_way || (f.recorded && !version_is_there(c, conf->name, f.recorded)))
 		judge(c, conf->name, last_version, &f);

@@ -97,7 +97,7 @@ store(struct life *l, const struct work *w, const struct err *why, struct err *e
 		return -1;
 	row.not_served = row.not_served && why;
 	if (certificate_save(l->db, &row, e) < 0 ||
-		life_journal(l, w->conf->name, "", why ? "failed" : "installed-by-hand",
+		life_journal(l, w->conf->name, "", why ? "failed" : "installed-again",
 			step_word(why ? STEP_INSTALL : STEP_SERVED), e, "version %lld%s%s",
 			(long long)w->attempt.version, why ? ": " : " is in place",
 			why ? why->text : "") < 0)

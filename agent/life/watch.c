@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/life/reinstall.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/memory.h"
 #include "alert.h"
@@ -305,9 +306,34 @@ look_at_part(void *ctx, const struct version_row *v, struct err *e)
 }
 
 static int
+note_other(void *ctx, const struct served_row *s, struct err *e)
+{
+	bool *other = ctx;
+	(void)e;
+	*other = *other || (!s->ok && s->fingerprint[0]);
+	return 0;
+}
+
+/* A server that shows another certificate may only have missed a reload; one that shows none has a
+ * trouble of its own. */
+static bool
+put_again(struct life *l, const struct certificate_conf *c, struct err *why)
+{
+	struct reinstalled done;
+	bool other = false;
+
+	if (served_each(l->db, c->name, note_other, &other, why) < 0 || !other)
+		return false;
+	if (life_reinstall(l, c, &done, why) == 0)
+		return done.looked;
+	db_rollback(l->db);
+	return false;
+}
+
+static int
 look_at_one(struct life *l, const struct certificate_conf *c, struct err *e)
 {
-	struct err why;
+	struct err why, again;
 	struct shown s = {.l = l, .conf = c, .why = &why, .ok = true};
 	struct certificate_row row;
 	char word[96];
@@ -328,6 +354,8 @@ look_at_one(struct life *l, const struct certificate_conf *c, struct err *e)
 		return -1;
 	if (failed == 0)
 		return 0;
+	if (failed == 1 && put_again(l, c, &again))
+		return memory_set(l->db, word, 0, e);
 	err_in(&why, "certificate '%s'", c->name);
 	err_hint(&why,
 		"'keystay check' looks at the server; 'keystay install %s' puts the "

@@ -12,9 +12,9 @@
 int watch_tokens(struct life *l, struct err *e) MUST_USE;
 
 /*
- * Every six hours for each certificate with endpoints: one handshake with each. What is not the
- * live certificate twice, a minute apart, is told; where another version of ours is shown the
- * servers are told to read again.
+ * Every six hours for each certificate with endpoints: one handshake with each. Where another
+ * certificate is shown twice, a minute apart, the live version is put on its targets again; what
+ * that does not mend is told.
  */
 int watch_served(struct life *l, struct err *e) MUST_USE;
 

@@ -63,7 +63,7 @@ until_served "$(fingerprint_of payments 1)"
 ks_is 0 "install after the link was bent" install payments --json
 is "$(jq -r '.certificates[0] | [.result, .version, .served] | join(" ")' <<<"$OUT")" "done 2 true" "tells what is served"
 is "$(served payments.example)" "$(fingerprint_of payments 2)" "and the second is served again"
-is "$(kinds installed-by-hand)" 2 "it is journaled"
+is "$(kinds installed-again)" 2 "it is journaled"
 mv "$LAB/state/versions/payments/0002" "$LAB/aside"
 ks_is 1 "install while the folder is gone" install payments
 like "$OUT" "versions/payments/0002/cert.pem.*No such file" "says which file"
