@@ -8,7 +8,8 @@
 #   make proof-kill kill -9 at every point of a renewal; proof-rotate: 20 rotations under load;
 #                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
 #                   speed against the module's own; proof-guard: the guard counts 10 million
-#                   signatures under kill -9; proof-guard-cost: what it adds to one
+#                   signatures under kill -9; proof-guard-cost: what it adds to one;
+#                   proof-scale: 10,000 certificates, beside certbot
 #   make install    PREFIX=/usr/local, DESTDIR=; make uninstall
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -59,7 +60,7 @@ LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] t
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
 	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing proof-guard \
-	proof-guard-cost tokens-table clean install uninstall
+	proof-guard-cost proof-scale tokens-table clean install uninstall
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay build/keystay-guard.so
@@ -253,6 +254,15 @@ proof-guard-cost: deps
 	$(Q)$(AS_ROOT) env GUARD_COST_ROUNDS=$${GUARD_COST_ROUNDS:-201} GUARD_COST_SIGNATURES=1000 \
 		RATE_ROUNDS=15 RATE_SECONDS=3 BIN=$(CURDIR)/$(OUT) prove -v --timer \
 		--exec tests/e2e/in-namespace tests/e2e/guard_cost.t tests/e2e/guard_rate.t
+
+# A pass over 10,000 certificates, beside certbot's over as many; the daemon with 72 and 10,000.
+proof-scale:
+	$(Q)scripts/deps scale
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env SCALE=72 RSS_MAX=12 BIN=$(CURDIR)/$(OUT) prove -v --timer \
+		--exec tests/e2e/in-namespace tests/e2e/scale.t
+	$(Q)$(AS_ROOT) env SCALE=$${SCALE:-10000} CERTBOT=1 BIN=$(CURDIR)/$(OUT) prove -v --timer \
+		--exec tests/e2e/in-namespace tests/e2e/scale.t
 
 # systemd finds units and users below /usr/local and below /usr. Nothing is enabled or started.
 UNITS := $(notdir $(wildcard scripts/systemd/*.service scripts/systemd/*.timer scripts/systemd/*.path))

@@ -83,7 +83,7 @@ make_due(struct life *l, const struct key_row *k, const struct policy *p, int64_
 	when_t due = k->state_at + policy_min_rotation(p);
 	if (due < now)
 		due = now;
-	if (due_cause(l->db, k->owner, due, CAUSE_SIGNATURES, &news, e) < 0)
+	if (due_cause(l->db, k->owner, due, CAUSE_SIGNATURES, "", &news, e) < 0)
 		return -1;
 	if (!news)
 		return 0;

@@ -241,7 +241,8 @@ make_due(struct compromising *c, const struct certificate_conf *conf, struct err
 		return 0;
 	if (!list_add(c->certificates, conf->name))
 		return err_set(e, ERR_FAILED, "no memory");
-	return due_cause(l->db, conf->name, services_now(l->services), CAUSE_COMPROMISED, &news, e);
+	return due_cause(l->db, conf->name, services_now(l->services), CAUSE_COMPROMISED,
+		CAUSE_SIGNATURES, &news, e);
 }
 
 /* A spare key of this type: one that is there, or a new one. */

@@ -465,8 +465,8 @@ mend(struct life *l, const struct certificate_conf *conf, const struct loss_foun
 		return life_journal(
 			l, conf->name, "", "rebuilt", "", e, "%s; it is linked again", f->text);
 	case LOSS_FILES:
-		if (due_cause(l->db, conf->name, services_now(l->services), CAUSE_FILES_GONE, &news,
-			    e) < 0)
+		if (due_cause(l->db, conf->name, services_now(l->services), CAUSE_FILES_GONE,
+			    CAUSE_SIGNATURES, &news, e) < 0)
 			return -1;
 		return news ? life_journal(l, conf->name, "", "rebuilt", "", e,
 				      "%s; another certificate is obtained", f->text)

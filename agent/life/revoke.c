@@ -217,8 +217,8 @@ record(struct life *l, struct revoked *one, enum revocation_reason reason, struc
 			"version %lld, serial %s, is revoked at '%s': %s", (long long)v.number,
 			v.serial, v.authority, v.revoked_for) < 0 ||
 		(one->live && reason != REVOKE_CESSATION_OF_OPERATION &&
-			due_cause(l->db, v.certificate, v.revoked_at, CAUSE_REVOKED, &news, e) <
-				0)) {
+			due_cause(l->db, v.certificate, v.revoked_at, CAUSE_REVOKED,
+				CAUSE_SIGNATURES, &news, e) < 0)) {
 		db_rollback(l->db);
 		return -1;
 	}

@@ -87,8 +87,8 @@ note_gone(struct life *l, struct key_row *k, struct err *e)
 	bool news;
 
 	if (key_uses(l->db, k->id, &uses, e) < 0 ||
-		(uses.live &&
-			due_cause(l->db, uses.certificate, now, CAUSE_KEY_GONE, &news, e) < 0) ||
+		(uses.live && due_cause(l->db, uses.certificate, now, CAUSE_KEY_GONE,
+				      CAUSE_SIGNATURES, &news, e) < 0) ||
 		key_set_state(l->db, k->id, KEY_DESTROYED, now, e) < 0 ||
 		life_journal(l, text_same(k->purpose, "certificate") ? k->owner : "",
 			k->public_hash, "key-gone", "", e,

@@ -74,16 +74,17 @@ due_save(struct db *db, const char *certificate, when_t renew_at, const char *re
 }
 
 int
-due_cause(struct db *db, const char *certificate, when_t at, const char *cause, bool *ret_news,
-	struct err *e)
+due_cause(struct db *db, const char *certificate, when_t at, const char *cause, const char *lesser,
+	bool *ret_news, struct err *e)
 {
 	static const char sql[] =
 		"UPDATE certificate SET cause_at = ?2, cause = ?3,"
 		" renew_reason = CASE WHEN renew_at > ?2 THEN ?3 ELSE renew_reason END,"
 		" renew_at = min(renew_at, ?2)"
-		" WHERE name = ?1 AND live_version > 0 AND (cause_at = 0 OR cause_at > ?2)";
+		" WHERE name = ?1 AND live_version > 0 AND (cause_at = 0 OR cause_at > ?2"
+		" OR (cause = ?4 AND cause <> ?3))";
 
-	if (db_run(db, e, sql, "tit", certificate, at, cause) < 0)
+	if (db_run(db, e, sql, "titt", certificate, at, cause, lesser) < 0)
 		return -1;
 	*ret_news = sqlite3_changes(db->sql) > 0;
 	return 0;

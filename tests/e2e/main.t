@@ -51,7 +51,7 @@ ks_is 0 "status as JSON" status payments --json
 is "$(jq -r '.certificates[0] | [.state, .attempt, (.served | map(.ok) | all)] | map(tostring) | join(" ")' <<<"$OUT")" "valid null true" "valid, no attempt, all served"
 is "$(jq -r '.certificates[0].served | length' <<<"$OUT")" 3 "each name was looked at"
 ks_is 0 "policy explain" policy explain payments --json
-is "$(jq -r '.rules | map(.rule) | join(" ")' <<<"$OUT")" "key_types rotate max_key_age renew_at successor drain disable max_signatures min_rotation_interval rate_alarm" "every rule is explained"
+is "$(jq -r '.rules | map(.rule) | join(" ")' <<<"$OUT")" "key_types token_class key_origin rotate max_key_age renew_at successor drain disable max_signatures min_rotation_interval rate_alarm max_validity names subject authorities distrust signature_algorithms weak_keys required_eku required_ku freeze owner" "every rule is explained"
 ks_is 2 "an unknown certificate" renew nowhere
 like "$OUT" "no certificate 'nowhere'" "is named"
 ks_is 2 "an unknown command" frobnicate

@@ -38,10 +38,11 @@ int due_save(struct db *db, const char *certificate, when_t renew_at, const char
 
 /*
  * Something happened: the certificate is due at `at`, unless something before made it due earlier
- * or as early. *ret_news says whether that is new. One without a live version is left alone.
+ * or as early. The cause `lesser` ("" = none) gives way in any case. *ret_news says whether that is
+ * new. One without a live version is left alone.
  */
-int due_cause(struct db *db, const char *certificate, when_t at, const char *cause, bool *ret_news,
-	struct err *e) MUST_USE;
+int due_cause(struct db *db, const char *certificate, when_t at, const char *cause,
+	const char *lesser, bool *ret_news, struct err *e) MUST_USE;
 
 /* The renewal window of a certificate (RFC 9773), as its authority named it last. */
 struct renewal_info_row {
