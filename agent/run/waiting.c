@@ -13,6 +13,17 @@
 #include <time.h>
 #include <unistd.h>
 
+/* True when the clock was set since the last time. The timer is armed in any case. */
+static bool
+arm(struct waiting *w, when_t at)
+{
+	struct itimerspec value = {.it_value = {.tv_sec = at > 0 ? at : 1}};
+
+	return timerfd_settime(
+		       w->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &value, NULL) < 0 &&
+	       errno == ECANCELED;
+}
+
 int
 waiting_open(struct waiting *w, struct err *e)
 {
@@ -26,8 +37,11 @@ waiting_open(struct waiting *w, struct err *e)
 	*w = (struct waiting){.watch = -1};
 	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	w->timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (w->signals >= 0 && w->timer >= 0)
+	if (w->signals >= 0 && w->timer >= 0) {
+		/* A clock that is set before the first wait is to be noticed, too. */
+		(void)arm(w, time(NULL) + DAY);
 		return 0;
+	}
 	err_errno(e, ERR_FAILED, errno, "cannot wait for signals and time");
 	waiting_close(w);
 	return -1;
@@ -105,11 +119,12 @@ timer_over(struct waiting *w)
 bool
 waiting_until(struct waiting *w, when_t until, int longest_ms)
 {
-	struct itimerspec at = {.it_value = {.tv_sec = until > 0 ? until : 1}};
 	struct pollfd p[] = {{.fd = w->signals, .events = POLLIN},
 		{.fd = w->timer, .events = POLLIN}, {.fd = w->watch, .events = POLLIN}};
 
-	timerfd_settime(w->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL);
+	/* Set while nobody waited: `until` may be a moment of the clock of before. */
+	if (arm(w, until))
+		return true;
 	int count = poll(p, sizeof p / sizeof *p, longest_ms);
 	waiting_look(w);
 	bool changed = drain(w->watch);
