@@ -18,17 +18,31 @@ send(struct life *l, const struct alert *a)
 		l->conf.watcher.alert(l->conf.watcher.ctx, a);
 }
 
+/* Moments, process ids and counts differ from try to try: that is no other news. */
+static void
+without_numbers(const char *text, char ret[sizeof((struct err *)0)->text])
+{
+	size_t n = 0;
+
+	for (; *text && n < sizeof((struct err *)0)->text - 1; text++)
+		if (*text < '0' || *text > '9')
+			ret[n++] = *text;
+	ret[n] = '\0';
+}
+
 void
 alert_tell(struct life *l, const char *subject, const char *kind, const struct err *why)
 {
 	when_t now = services_now(l->services);
 	struct err ignored;
+	char told[sizeof why->text];
 	bool news = true;
 
 	if (!l->conf.unattended)
 		return;
+	without_numbers(why->text, told);
 	/* A database that cannot be written is no reason for silence. */
-	if (alert_note(l->db, subject, kind, why->text, now, AGAIN, &news, &ignored) < 0 || news) {
+	if (alert_note(l->db, subject, kind, told, now, AGAIN, &news, &ignored) < 0 || news) {
 		const struct alert a = {.subject = subject,
 			.kind = kind,
 			.text = why->text,
