@@ -6,6 +6,7 @@
 #include "keystay/state/memory.h"
 
 #define WORD "pass_at"
+#define DOUBTED "clock_doubted"
 #define ANSWER_MAX (256 * 1024)
 
 /* What the authority's server says the time is. */
@@ -72,15 +73,21 @@ int
 clock_look(struct life *l, struct err *e)
 {
 	when_t now = services_now(l->services);
-	int64_t last;
+	int64_t last, doubted;
+	struct err ignored;
 
-	if (memory_get(l->db, WORD, &last, e) < 0)
+	if (memory_get(l->db, WORD, &last, e) < 0 || memory_get(l->db, DOUBTED, &doubted, e) < 0)
 		return -1;
 	bool near = last == 0 || (now >= last - CLOCK_BEHIND_MAX && now <= last + CLOCK_AHEAD_MAX);
-	if (!near && compare(l, now, last, e) < 0)
+	if (!near && compare(l, now, last, e) < 0) {
+		(void)!memory_set(l->db, DOUBTED, 1, &ignored);
 		return -1;
-	/* What was parked by a clock that was ahead. Nothing is for longer than a month. */
-	if (!near && now < last && attempts_unpark(l->db, now, now + 31 * DAY, e) < 0)
+	}
+	/* What a clock that was ahead parked is parked for nothing. A retry is at most a day away,
+	 * and what an authority says at most a month. */
+	bool was_wrong = doubted || (!near && now < last);
+	if (attempts_unpark(l->db, now, now + (was_wrong ? DAY : 31 * DAY), e) < 0 ||
+		(doubted && memory_set(l->db, DOUBTED, 0, e) < 0))
 		return -1;
 	return memory_set(l->db, WORD, now, e);
 }
