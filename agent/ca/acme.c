@@ -69,10 +69,12 @@ acme_url(const json_t *from, const char *member, char to[ACME_URL_MAX], struct e
 when_t
 acme_come_back(struct acme *a, const struct http_answer *answer, int fallback)
 {
-	when_t now = services_now(a->services), when = now + fallback;
+	when_t now = services_now(a->services);
+	/* A moment is one of the server's clock, which need not be ours. */
+	when_t theirs = answer->date ? answer->date : now, when = theirs + fallback;
 
-	(void)retry_after_parse(answer->retry_after, strlen(answer->retry_after), now, &when);
-	return when > now ? when : now + 1;
+	(void)retry_after_parse(answer->retry_after, strlen(answer->retry_after), theirs, &when);
+	return now + (when > theirs ? when - theirs : 1);
 }
 
 /* Keeps the nonce that came with an answer (6.5). */

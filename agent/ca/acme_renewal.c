@@ -15,9 +15,8 @@
 static when_t
 ask_again(struct acme *a, const struct http_answer *answer)
 {
-	when_t now = services_now(a->services), when = now + ASK_USUAL;
+	when_t now = services_now(a->services), when = acme_come_back(a, answer, ASK_USUAL);
 
-	(void)retry_after_parse(answer->retry_after, strlen(answer->retry_after), now, &when);
 	if (when < now + ASK_SOONEST)
 		return now + ASK_SOONEST;
 	return when > now + ASK_LATEST ? now + ASK_LATEST : when;
