@@ -63,6 +63,18 @@ keep_out_of_freeze(const struct policy *p, when_t now, struct due *d)
 		text_copy(d->reason + len, sizeof d->reason - len, moved);
 }
 
+/* A certificate that is due as soon as it is there (its authority backdates it, or names windows
+ * that are over) would be renewed for ever; four times a day is enough. */
+static void
+rest(const struct due_row *r, when_t now, struct due *d)
+{
+	when_t left = (r->not_after - r->installed_at) / 4;
+	when_t until = r->installed_at + (left < 6 * HOUR ? left : 6 * HOUR);
+
+	if (r->installed_at <= now && d->at < until)
+		d->at = until;
+}
+
 /* Whatever the stored cause: what the key's state says is so. It stays due at the moment when that
  * was seen first. */
 static void
@@ -88,6 +100,7 @@ due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t
 	by_time(p, r, &d);
 	if (rotate)
 		earlier(&d, rotate, reason);
+	rest(r, now, &d);
 	if (differs) {
 		/* It stays due at the moment when that was seen first. */
 		bool seen = text_starts(r->renew_reason, differs) && r->renew_at <= now;

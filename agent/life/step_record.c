@@ -81,6 +81,7 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	v.not_after = facts.not_after;
 	const struct due_row part = {.not_before = v.not_before,
 		.not_after = v.not_after,
+		.installed_at = v.installed_at,
 		.jitter = row->jitter,
 		.key_made_at = key.created_at,
 		.wish = row->wish};

@@ -39,6 +39,7 @@ due_row(void *ctx, sqlite3_stmt *row, struct err *e)
 		.ask_at = sqlite3_column_int64(row, 17),
 		.live_version = sqlite3_column_int64(row, 18),
 		.last_version = sqlite3_column_int64(row, 19),
+		.installed_at = sqlite3_column_int64(row, 20),
 	};
 
 	return all->each(all->ctx, &d, e);
@@ -52,7 +53,7 @@ due_rows_each(struct db *db, int (*each)(void *ctx, const struct due_row *row, s
 		"SELECT c.name, c.renew_at, c.renew_reason, c.cause_at, c.cause, c.wish, c.jitter,"
 		" v.key_type, v.authority, v.not_before, v.not_after, v.ari_id,"
 		" k.created_at, k.state, r.window_start, r.window_end, r.chosen_at, r.ask_at,"
-		" c.live_version, c.last_version"
+		" c.live_version, c.last_version, v.installed_at"
 		" FROM certificate AS c"
 		" JOIN version AS v ON v.certificate = c.name AND v.number = c.live_version"
 		" JOIN key AS k ON k.id = v.key_id"

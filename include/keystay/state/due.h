@@ -19,7 +19,7 @@ struct due_row {
 	when_t renew_at, cause_at;
 	int64_t jitter;
 	const char *key_type, *authority;
-	when_t not_before, not_after;
+	when_t not_before, not_after, installed_at;
 	when_t key_made_at;
 	const char *key_state;
 	const char *ari_id; /* "" = none */
