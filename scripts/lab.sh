@@ -15,7 +15,7 @@ BIN=${BIN:-$ROOT/build/release}
 KEYSTAY=${KEYSTAY:-$BIN/keystay}
 SOFTHSM_MODULE=/usr/lib/softhsm/libsofthsm2.so
 export KEYSTAY SOFTHSM_MODULE
-LAB_PIDS=()
+LAB_PIDS=() LAB_TLS_ENV=()
 
 lab_end() {
 	local pid
@@ -83,19 +83,22 @@ lab_pin() {
 	(umask 077 && printf '%s\n' "$2" >"$LAB/$1.pin")
 }
 
-# A CA and a certificate for 127.0.0.1, for servers of the lab itself (not for what is issued).
+# A CA and a certificate for 127.0.0.1, for servers of the lab itself (not for what is issued), valid
+# for LAB_TLS_DAYS. LAB_TLS_ENV holds words VAR=VALUE for the program that makes them.
 lab_tls() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=lab' \
+	local days=${LAB_TLS_DAYS:-30}
+	local openssl=(env "${LAB_TLS_ENV[@]}" openssl)
+	"${openssl[@]}" req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$days" -subj '/CN=lab' \
 		-keyout "$LAB/lab-ca.key" -out "$LAB/lab-ca.pem" \
 		-addext 'basicConstraints=critical,CA:TRUE' 2>/dev/null || return 1
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=127.0.0.1' \
 		-keyout "$LAB/lab.key" -out "$LAB/lab.csr" 2>/dev/null || return 1
 	printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\n' >"$LAB/lab.ext"
-	openssl x509 -req -in "$LAB/lab.csr" -CA "$LAB/lab-ca.pem" -CAkey "$LAB/lab-ca.key" -days 30 \
+	"${openssl[@]}" x509 -req -in "$LAB/lab.csr" -CA "$LAB/lab-ca.pem" -CAkey "$LAB/lab-ca.key" -days "$days" \
 		-CAcreateserial -extfile "$LAB/lab.ext" -out "$LAB/lab.pem" 2>/dev/null
 }
 
-# Every name resolves to 127.0.0.1. PEBBLE_* variables of the caller apply.
+# Every name resolves to 127.0.0.1; what is issued is valid for LAB_VALIDITY seconds. PEBBLE_* variables of the caller apply.
 lab_pebble() {
 	local port_acme port_manage port_dns port_dns_manage
 	lab_port port_acme
@@ -113,7 +116,7 @@ lab_pebble() {
 		  "httpPort": $LAB_HTTP, "tlsPort": $LAB_HTTPS, "ocspResponderURL": "",
 		  "externalAccountBindingRequired": false, "keyAlgorithm": "ecdsa",
 		  "retryAfter": {"authz": ${LAB_RETRY_AUTHZ:-3}, "order": ${LAB_RETRY_ORDER:-5}},
-		  "profiles": {"default": {"description": "the lab's", "validityPeriod": 7776000}}
+		  "profiles": {"default": {"description": "the lab's", "validityPeriod": ${LAB_VALIDITY:-7776000}}}
 		}}
 	JSON
 	"$ROOT/build/pebble/pebble-challtestsrv" -management "127.0.0.1:$port_dns_manage" \
