@@ -39,7 +39,7 @@ agent_heard '^READY=1$'
 tap $? "it says that it is ready"
 agent_heard "^STATUS=1 certificates; works on 'payments'"
 tap $? "and what it works on"
-agent_heard '^STATUS=1 certificates; next: payments at 20[0-9-]*T.*\(share of lifetime\)$'
+agent_heard '^STATUS=1 certificates; next: payments at 20[0-9-]*T.*\((share of lifetime|renewal window of the authority)\)$'
 tap $? "then when it has something to do again"
 is "$(served payments.example)" "$(live_fingerprint payments)" "and a certificate is served that nobody asked for"
 is "$(agent_says | grep -c '^READY=1$')" 1 "it was ready once"
