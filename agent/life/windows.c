@@ -103,6 +103,9 @@ keep_failure(struct life *l, const struct question *q, const struct err *why, st
 		pause = 6 * HOUR;
 	row.ask_at =
 		why->kind == ERR_BUSY && why->retry_at > now + pause ? why->retry_at : now + pause;
+	/* What is parked for longer is taken for the work of a clock that was ahead. */
+	if (row.ask_at > now + DAY)
+		row.ask_at = now + DAY;
 	row.failures++;
 	return renewal_info_save(l->db, &row, e);
 }
@@ -128,14 +131,16 @@ ask_authority(
 	struct life *l, const struct questions *all, const struct authority_conf *a, struct err *e)
 {
 	const struct ca_needs needs = {.services = l->services, .account_url = ""};
-	void *session;
+	void *session = NULL;
 	struct err why;
 	bool down = false;
 	size_t asked = 0;
 
-	if (a->ops->open(a, &needs, &session, &why) < 0) {
+	/* Without a session all of its questions have failed. */
+	bool opened = a->ops->open(a, &needs, &session, &why) == 0;
+	if (!opened) {
 		life_warn(l, &why);
-		return 0;
+		down = true;
 	}
 	int rc = db_begin(l->db, e);
 	for (size_t i = 0; rc == 0 && i < all->count && !life_stopping(l); i++) {
@@ -150,7 +155,8 @@ ask_authority(
 				rc = db_begin(l->db, e);
 		}
 	}
-	a->ops->close(session);
+	if (opened)
+		a->ops->close(session);
 	if (rc == 0)
 		return db_commit(l->db, e);
 	db_rollback(l->db);
