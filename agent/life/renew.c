@@ -51,12 +51,13 @@ set_step(struct attempt *a, enum step step)
 	a->not_before = 0;
 }
 
+/* The tries stay: a step that goes well before the one that fails each time (an order that is
+ * taken, and its validation) must not have it tried every minute for ever. */
 static void
 forget_error(struct attempt *a)
 {
 	a->error_kind = ERR_NONE;
 	a->error_text[0] = a->error_hint[0] = '\0';
-	a->tries = a->tries_here = 0;
 }
 
 /*
@@ -71,7 +72,7 @@ store_failure(struct life *l, struct work *w, enum step step, const struct err *
 	when_t now = services_now(l->services);
 
 	a->tries++;
-	a->tries_here++;
+	a->tries_here += step == STEP_ORDER || step == STEP_VERIFY;
 	a->error_kind = why->kind;
 	text_copy(a->error_text, sizeof a->error_text, why->text);
 	text_copy(a->error_hint, sizeof a->error_hint, why->hint);

@@ -32,8 +32,8 @@ struct attempt {
 	when_t started_at;
 	when_t not_before;  /* parked until then; 0 = go on */
 	when_t deadline;    /* of the served check; 0 = not begun */
-	int64_t tries;      /* failures in a row */
-	int64_t tries_here; /* those of them at this authority */
+	int64_t tries;      /* failures since it began */
+	int64_t tries_here; /* those of them by what this authority did */
 	enum err_kind error_kind;
 	char error_text[1600];
 	char error_hint[480];
