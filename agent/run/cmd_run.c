@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "alerting.h"
@@ -25,12 +24,16 @@
 /* After a pass that could not be done at all (the clock, the database, the lock). */
 #define AGAIN (10 * MINUTE)
 
+/* Passes that follow one another at once get further and further apart, up to this. */
+#define BREATH_MAX MINUTE
+
 struct agent {
 	struct run *r;
 	struct lock *alone; /* STATE/agent.lock, held as long as it lives */
 	struct waiting waiting;
 	struct services services; /* the system's, but that sleep wakes up for a signal */
 	struct life_next next;
+	when_t breath; /* seconds between this pass and the next, where that is to come at once */
 	bool ready;
 };
 
@@ -115,6 +118,23 @@ do_what_is_due(struct agent *a, struct life *l, struct err *e)
 	return life_next(l, &a->next, e);
 }
 
+/*
+ * Whatever was worked out, there is a breath between two passes: what cannot be done (files whose
+ * token is away) is due again at once, and a large estate is looked at in many passes.
+ */
+static void
+take_breath(struct agent *a)
+{
+	when_t now = services_now(a->r->services);
+	bool at_once = a->next.at <= now + a->breath;
+
+	a->breath = !at_once ? 0 : a->breath == 0 ? 1 : 2 * a->breath;
+	if (a->breath > BREATH_MAX)
+		a->breath = BREATH_MAX;
+	if (a->next.at < now + a->breath)
+		a->next.at = now + a->breath;
+}
+
 /* One pass; what cannot be done at all is told and tried again. */
 static void
 pass(struct agent *a)
@@ -135,9 +155,7 @@ pass(struct agent *a)
 	malloc_trim(0);
 	say_ready(a);
 	if (rc == 0) {
-		/* Whatever was worked out, there is a breath between two passes. */
-		if (a->next.at <= now)
-			a->next.at = now + 1;
+		take_breath(a);
 		say_status(a);
 		return;
 	}
@@ -271,7 +289,6 @@ main_run(struct run *r, int argc, char **argv)
 	r->services = &a.services;
 	r->unattended = true;
 	r->stopping = agent_stopping;
-	openlog("keystay", LOG_PID, LOG_DAEMON);
 	if (waiting_open(&a.waiting, &e) < 0 || prepare(&a, &e) < 0)
 		return run_fail(r, &e);
 	live(&a);
