@@ -79,8 +79,12 @@ keep_answer(struct life *l, const struct question *q, const struct ca_window *w,
 	}
 	if (renewal_info_save(l->db, &row, e) < 0)
 		return -1;
+	if (moved && w->start == 0)
+		return had ? life_journal(l, q->certificate, "", "renewal-window", "", e,
+				     "authority '%s' names no window any more", q->authority->name)
+			   : 0;
 	/* That it was moved, or lies in the past already, is something that the authority wants. */
-	if (!moved || (!had && (w->start == 0 || w->start > services_now(l->services))))
+	if (!moved || (!had && w->start > services_now(l->services)))
 		return 0;
 	return life_journal(l, q->certificate, "", "renewal-window", "", e,
 		"authority '%s' wants it renewed between %s and %s%s%s", q->authority->name,
