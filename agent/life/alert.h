@@ -12,7 +12,7 @@ void alert_over(struct life *l, const char *subject, const char *kind, const cha
 
 /*
  * A failed step, where nobody reads the answer: what only a person can mend at once; what the
- * network or an authority may mend by itself after some tries, or when time presses.
+ * network or an authority may mend by itself after some tries.
  */
 void alert_failure(struct life *l, const struct work *w, const struct err *why);
 void alert_success(struct life *l, const char *certificate);

@@ -32,8 +32,12 @@ run_alert_command(struct run *r, const struct alert *a)
 void
 send_alert(void *run, const struct alert *a)
 {
+	static bool opened;
 	struct run *r = run;
 
+	if (!opened)
+		openlog("keystay", LOG_PID, LOG_DAEMON);
+	opened = true;
 	syslog(a->over ? LOG_NOTICE : LOG_ERR, "%s: %s%s%s%s", a->subject, a->over ? "over: " : "",
 		a->text, *a->hint ? "; " : "", a->hint);
 	fflush(stdout);

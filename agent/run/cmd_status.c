@@ -5,6 +5,7 @@
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/life/plan.h"
+#include "keystay/life/rebuild.h"
 #include "keystay/state/attempts.h"
 #include "keystay/state/db.h"
 #include "keystay/state/inventory.h"
@@ -23,6 +24,7 @@ struct view {
 	when_t not_after; /* the earliest of the live version */
 	char detail[200]; /* of the first key, for a line */
 	char used[USAGE_TEXT];
+	struct loss_found loss;
 };
 
 /* What the token said of the key when it was made. */
@@ -140,17 +142,20 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 	if (row->live_version && view->used[0])
 		run_say(r, "  its key: %s", view->used);
 	if (attempt && a->error_kind != ERR_NONE) {
-		run_say(r, "  step %s failed %lld times: %s", a->step, (long long)a->tries,
-			a->error_text);
+		run_say(r, "  failed %lld times, goes on at step %s: %s", (long long)a->tries,
+			a->step, a->error_text);
 		if (a->error_hint[0])
 			run_say(r, "  hint: %s", a->error_hint);
 		run_say(r, "  next try: %s", when_format(a->not_before, next));
 	} else if (attempt) {
 		run_say(r, "  at step %s, not before %s", a->step,
 			when_format(a->not_before, next));
-	} else if (!row->live_version) {
+	} else if (!row->live_version && view->loss.loss == LOSS_NONE) {
 		run_say(r, "  not there yet: keystay issue %s", c->name);
 	}
+	if (view->loss.loss != LOSS_NONE)
+		run_say(r, "  %s; 'keystay renew --due' rebuilds what can be rebuilt",
+			view->loss.text);
 }
 
 static int
@@ -171,15 +176,21 @@ show(struct run *r, struct db *db, struct usage *usage, const struct plans *plan
 		json_decref(view.served);
 		return -1;
 	}
+	if (rebuild_find(r->config, db, c, &view.loss, e) < 0) {
+		json_decref(view.keys);
+		json_decref(view.served);
+		return -1;
+	}
 	view.due_at = plan_due_at(plans, c, &view.due_for);
 	const char *state = state_word(&row, &a, attempt, &view, services_now(r->services));
 	say_certificate(r, c, &row, &a, attempt, &view, state);
 	run_report(r, "certificates",
-		json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:o, s:o}", "name",
-			c->name, "names", names_json(&c->names), "managed", 1, "state", state,
-			"authority", c->authority.item[0], "policy", c->policy, "owner", c->owner,
-			"renew_at", json_when(view.due_at), "renew_reason", view.due_for, "keys",
-			view.keys, "attempt", attempt_json(&a, attempt), "served", view.served));
+		json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:o, s:o, s:s?}",
+			"name", c->name, "names", names_json(&c->names), "managed", 1, "state",
+			state, "authority", c->authority.item[0], "policy", c->policy, "owner",
+			c->owner, "renew_at", json_when(view.due_at), "renew_reason", view.due_for,
+			"keys", view.keys, "attempt", attempt_json(&a, attempt), "served",
+			view.served, "loss", view.loss.loss == LOSS_NONE ? NULL : view.loss.text));
 	return 0;
 }
 

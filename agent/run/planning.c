@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "keystay/life/plan.h"
+#include "keystay/life/rebuild.h"
 #include "keystay/state/db.h"
 
 static json_t *
@@ -75,6 +76,19 @@ show_plan(struct run *r, const struct certificate_conf *c, const struct plan *p)
 	say_targets(r, c);
 }
 
+/* Files that the database does not know come first, and may leave nothing to obtain. */
+static int
+say_loss(struct run *r, struct db *db, const struct certificate_conf *c, struct err *e)
+{
+	struct loss_found f;
+
+	if (rebuild_find(r->config, db, c, &f, e) < 0)
+		return -1;
+	if (f.loss != LOSS_NONE)
+		run_say(r, "  but before that what can be rebuilt is: %s", f.text);
+	return 0;
+}
+
 static int
 show_all(struct run *r, const struct list *names, const struct wish *wish, struct err *e)
 {
@@ -95,6 +109,8 @@ show_all(struct run *r, const struct list *names, const struct wish *wish, struc
 		if (plan_of(plans, c, wish, &plan, e) < 0)
 			return -1;
 		show_plan(r, c, &plan);
+		if (say_loss(r, db, c, e) < 0)
+			return -1;
 	}
 	return 0;
 }

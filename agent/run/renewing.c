@@ -53,8 +53,9 @@ show_result(struct run *r, const struct life_result *result)
 		run_say(r, "%s: done", name);
 		return EXIT_DONE;
 	case LIFE_WAITING:
-		run_say(r, "%s: waiting, not before %s; run the command again then", name,
-			when_format(result->not_before, text));
+		run_say(r, "%s: waiting, not before %s%s", name,
+			when_format(result->not_before, text),
+			r->stopping ? "" : "; run the command again then");
 		run_say(r, "  %s", result->err.text);
 		return EXIT_WAITING;
 	case LIFE_FAILED:

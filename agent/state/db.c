@@ -29,7 +29,9 @@ db_fail(struct db *db, struct err *e, const char *doing)
 		return err_hint(e, "the disk is full: make room; nothing is lost");
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_hint(e, "put back a backup of '%s'", db->path);
+		return err_hint(e,
+			"put back a backup, or move it away with its '-wal' and '-shm': the next "
+			"'keystay renew --due' makes another from the files and the tokens");
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 	case SQLITE_READONLY:

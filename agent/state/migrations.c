@@ -152,8 +152,7 @@ static const char *const migrations[] = {
 	/* 4: what is due and why, renewal windows, authorities in turn, alerts, the clock */
 	"ALTER TABLE certificate ADD COLUMN cause TEXT NOT NULL DEFAULT '';" /* beside its time */
 	"ALTER TABLE certificate ADD COLUMN cause_at INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE certificate ADD COLUMN wish TEXT NOT NULL DEFAULT '';" /* JSON: made for this
-									     */
+	"ALTER TABLE certificate ADD COLUMN wish TEXT NOT NULL DEFAULT '';"     /* made for this */
 	"ALTER TABLE certificate ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;" /* per mille */
 	"UPDATE certificate SET cause = renew_reason, cause_at = renew_at"
 	"  WHERE renew_reason IN ('its key is compromised', 'signatures of the key');"

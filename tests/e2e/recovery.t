@@ -35,6 +35,11 @@ before=$(orders) accounts=$(token_ids agent agent | wc -l)
 mv "$DB" "$LAB/kept.db" && rm -f "$DB"-*
 ks_is 1 "check with no database" check
 like "$OUT" "fail  certificate 'payments': its files are at version 3, and the database knows of none" "says what is lost"
+ks status
+like "$OUT" "its files are at version 3, .*'keystay renew --due' rebuilds" "so does status"
+unlike "$OUT" "keystay issue" "and asks for no other certificate"
+ks renew --dry-run
+like "$OUT" "before that what can be rebuilt is: its files are at version 3" "and a dry run"
 ks_is 0 "the next pass" renew --due
 is "$(orders)" "$before" "orders nothing"
 is "$(live)" 0003 "the same version is live"
@@ -79,7 +84,7 @@ whole "an old attempt"
 # --- the database is damaged
 rm -f "$DB"-* && head -c 100000 /dev/urandom >"$DB"
 ks_is 1 "a damaged database is refused" renew --due
-like "$OUT" "hint: " "with a hint"
+like "$OUT" "hint: put back a backup, or move it away" "with a hint"
 is "$(served payments.example)" "$(live_fingerprint payments)" "and the certificate is served all the while"
 rm -f "$DB" "$DB"-*
 ks_is 0 "without it, the next pass rebuilds" renew --due
