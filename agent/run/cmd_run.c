@@ -156,7 +156,9 @@ pass(struct agent *a)
 	say_ready(a);
 	if (rc == 0) {
 		take_breath(a);
-		say_status(a);
+		/* A pass that was cut short knows of nothing that is next. */
+		if (!a->waiting.stop && !a->waiting.reload)
+			say_status(a);
 		return;
 	}
 	a->next.at = now + AGAIN;
