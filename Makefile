@@ -188,13 +188,15 @@ check: all check-floors check-layout check-lint check-shell unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan fuzz-seeds
 
 # Each end-to-end test is root in mount, network and IPC namespaces of its own.
+# They wait more than they work, so two run side by side.
 E2E = tests/e2e/*.t
+JOBS = 2
 ifeq ($(MODE),asan)
 SANITIZER = ASAN_OPTIONS=fast_unwind_on_malloc=0 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.suppress:print_suppressions=0
 endif
 e2e: all tools
-	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove --timer --exec tests/e2e/in-namespace $(E2E)
+	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove -j $(JOBS) --timer --exec tests/e2e/in-namespace $(E2E)
 
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
 test: deps
