@@ -194,6 +194,12 @@ void life_progress(struct life *l, const struct work *w, const char *step, const
 /* When a failed attempt is tried again by itself. */
 when_t retry_at(const struct err *e, int64_t tries, when_t now);
 
+/*
+ * The same, but denser as the end of what is live comes nearer: a twelfth of what is left, where
+ * trying again may help by itself.
+ */
+when_t retry_in_time(const struct err *e, when_t at, when_t now, when_t not_after);
+
 /* Paths under the state folder. `number` 0 gives the folder of all versions. */
 void path_version(const struct config *c, const char *name, int64_t number, char path[4096]);
 void path_live(const struct config *c, const char *name, char path[4096]);

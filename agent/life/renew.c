@@ -9,6 +9,7 @@
 #include "keystay/life/keys.h"
 #include "alert.h"
 #include "counters.h"
+#include "due.h"
 #include "internal.h"
 #include "turn.h"
 #include "uses.h"
@@ -77,6 +78,10 @@ store_failure(struct life *l, struct work *w, enum step step, const struct err *
 	text_copy(a->error_text, sizeof a->error_text, why->text);
 	text_copy(a->error_hint, sizeof a->error_hint, why->hint);
 	a->not_before = retry_at(why, a->tries, now);
+	/* The table of this pass; a failure is no time for a new one. */
+	if (l->due && l->due[w->conf - l->config->certificate].at)
+		a->not_before = retry_in_time(why, a->not_before, now,
+			l->due[w->conf - l->config->certificate].not_after);
 	(void)turn_to_next(l, w, step, why);
 	*ret_over = a->not_before > now;
 	if (db_begin(l->db, e) < 0)

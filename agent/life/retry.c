@@ -20,3 +20,18 @@ retry_at(const struct err *e, int64_t tries, when_t now)
 		return now + steps[step];
 	}
 }
+
+when_t
+retry_in_time(const struct err *e, when_t at, when_t now, when_t not_after)
+{
+	/* Authorities count validations that fail in an hour. */
+	when_t least = e->kind == ERR_AUTHORITY ? HOUR : 10 * MINUTE;
+	when_t pause = (not_after - now) / 12;
+
+	if (e->kind == ERR_BUSY || e->kind == ERR_CONFIG || e->kind == ERR_POLICY ||
+		e->kind == ERR_USAGE || e->kind == ERR_PIN)
+		return at;
+	if (pause < least)
+		pause = least;
+	return at > now + pause ? now + pause : at;
+}
