@@ -183,6 +183,15 @@ find_loss(
 	return look(l->config, conf, due->live_version, due->last_version, 0, ret, e);
 }
 
+int
+rebuild_look_soon(struct db *db, const char *token, struct err *e)
+{
+	char word[96];
+
+	watch_token_word(token, word);
+	return memory_set(db, word, 0, e);
+}
+
 /* --- what is taken over */
 
 static int

@@ -64,6 +64,7 @@ check_keys(struct run *r, struct db *db, const struct token_conf *conf, const st
 			"keys for certificates that lived by them",
 			"%zu keys are gone: %s", c.gone.count,
 			list_join(&c.gone, labels, sizeof labels));
+		rc = rebuild_look_soon(db, conf->name, e);
 	}
 	list_sort(&c.known);
 	for (size_t i = 0; i < ids->count; i++)

@@ -34,4 +34,7 @@ struct loss_found {
 int rebuild_find(const struct config *c, struct db *db, const struct certificate_conf *conf,
 	struct loss_found *ret, struct err *e) MUST_USE;
 
+/* Keys were found to be gone from a token: the next pass looks for itself, not a day later. */
+int rebuild_look_soon(struct db *db, const char *token, struct err *e) MUST_USE;
+
 #endif
