@@ -9,7 +9,8 @@
 #                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
 #                   speed against the module's own; proof-guard: the guard counts 10 million
 #                   signatures under kill -9; proof-guard-cost: what it adds to one;
-#                   proof-scale: 10,000 certificates, beside certbot
+#                   proof-scale: 10,000 certificates, beside certbot; proof-daemon: 500 kills of the
+#                   daemon
 #   make install    PREFIX=/usr/local, DESTDIR=; make uninstall
 #
 # MODE=asan builds the same under build/asan with AddressSanitizer and UBSan; V=1 shows commands.
@@ -59,8 +60,8 @@ SHELL_FILES := $(wildcard scripts/deps scripts/demo scripts/check-floors scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-kill proof-rotate proof-tokens proof-signing proof-guard \
-	proof-guard-cost proof-scale tokens-table clean install uninstall
+	fuzz fuzz-run fuzz-seeds proof-daemon proof-kill proof-rotate proof-tokens proof-signing \
+	proof-guard proof-guard-cost proof-scale tokens-table clean install uninstall
 # The program people run is always the release one.
 ifeq ($(MODE),release)
 all: build/keystay build/keystay-guard.so
@@ -212,6 +213,12 @@ test: deps
 proof-kill: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace tests/e2e/kill.t
+
+#   proof-daemon: kill -9 at 500 random moments of a daemon that renews 20 certificates (half an hour)
+proof-daemon: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(AS_ROOT) env KILLS=$${KILLS:-500} prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/daemon_kill.t
 
 #   proof-rotate: 20 rotations to a new key under two clients (two minutes)
 proof-rotate: deps
