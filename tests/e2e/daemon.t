@@ -82,7 +82,7 @@ is "$(db "SELECT count(*) FROM journal WHERE kind = 'renewed' AND text LIKE '%(d
 agent_mark
 perl -pi -e 's/names: \[payments.example/names: [new.example, payments.example/' "$CONFIG"
 kill -HUP "$AGENT"
-agent_heard '^STATUS=1 certificates; next: payments at'
+agent_heard "^STATUS=1 certificates; works on 'payments'" && wait_for '[ "$(db "SELECT count(*) FROM journal WHERE text LIKE '"'%names changed%'"'")" = 1 ]'
 tap $? "SIGHUP: it goes on"
 read -r line at <<<"$(tail -n +$((AGENT_MARK + 1)) "$LAB/said" | awk '$3 == "RELOADING=1" { t = $1 } $3 ~ /^MONOTONIC_USEC=/ && t { split($3, m, "="); print NR, t - m[2]; exit }')"
 tap "$([ -n "$line" ] && [ "$at" -ge 0 ] && [ "$at" -lt 5000000 ]; echo $?)" "RELOADING=1 with MONOTONIC_USEC (${at:-none} us before it was read)"
@@ -101,7 +101,7 @@ like "$(jq -r 'select(.subject == "configuration") | .text + ": " + .hint' "$LAB
 like "$(cat "$LAB/log/agent")" "alert: configuration: $CONFIG:[0-9]+:" "also on standard error"
 agent_mark
 make_due payments
-agent_heard '^STATUS=1 certificates; next: payments at'
+wait_for '[ "$(db "SELECT count(*) FROM journal WHERE kind = '"'renewed' AND text LIKE '%(due: test)'"'")" = 2 ]'
 is "$(db "SELECT count(*) FROM journal WHERE kind = 'renewed' AND text LIKE '%(due: test)'")" 2 "the work goes on with that of before"
 printf '%s\n' "$whole" >"$CONFIG"
 kill -HUP "$AGENT"
