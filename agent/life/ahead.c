@@ -17,7 +17,7 @@ life_look_ahead(struct life *l, struct err *e)
 	if (clock_look(l, e) < 0) {
 		db_rollback(l->db);
 		if (e->kind == ERR_WAIT)
-			alert_tell(l, "clock", "clock", e);
+			alert_also(l, "clock", "clock", e);
 		return -1;
 	}
 	alert_over(l, "clock", "clock", "the clock is right again");

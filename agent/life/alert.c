@@ -30,8 +30,8 @@ without_numbers(const char *text, char ret[sizeof((struct err *)0)->text])
 	ret[n] = '\0';
 }
 
-void
-alert_tell(struct life *l, const char *subject, const char *kind, const struct err *why)
+static void
+tell(struct life *l, const char *subject, const char *kind, const struct err *why, bool said)
 {
 	when_t now = services_now(l->services);
 	struct err ignored;
@@ -47,9 +47,29 @@ alert_tell(struct life *l, const char *subject, const char *kind, const struct e
 			.kind = kind,
 			.text = why->text,
 			.hint = why->hint,
+			.said = said,
 			.at = now};
 		send(l, &a);
 	}
+}
+
+void
+alert_tell(struct life *l, const char *subject, const char *kind, const struct err *why)
+{
+	tell(l, subject, kind, why, false);
+}
+
+void
+alert_also(struct life *l, const char *subject, const char *kind, const struct err *why)
+{
+	tell(l, subject, kind, why, true);
+}
+
+void
+alert_warn(struct life *l, const char *subject, const char *kind, const struct err *why)
+{
+	life_warn(l, why);
+	alert_also(l, subject, kind, why);
 }
 
 void
@@ -76,7 +96,7 @@ alert_failure(struct life *l, const struct work *w, const struct err *why)
 			    why->kind == ERR_AUTHORITY || why->kind == ERR_LOST;
 
 	if (!mends_itself || w->attempt.tries >= TRIES_TOLD)
-		alert_tell(l, w->conf->name, "failed", why);
+		alert_also(l, w->conf->name, "failed", why);
 }
 
 void

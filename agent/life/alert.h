@@ -7,6 +7,12 @@
 /* Tells it, unless the same was told of this subject less than a day ago. */
 void alert_tell(struct life *l, const char *subject, const char *kind, const struct err *why);
 
+/* The same, of what the caller's own answer says too, or a warning. */
+void alert_also(struct life *l, const char *subject, const char *kind, const struct err *why);
+
+/* A warning in any case, and an alert. */
+void alert_warn(struct life *l, const char *subject, const char *kind, const struct err *why);
+
 /* All is well with it again: that is told where it was told otherwise. */
 void alert_over(struct life *l, const char *subject, const char *kind, const char *text);
 

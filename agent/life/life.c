@@ -227,10 +227,7 @@ life_alarm(struct life *l, const struct key_row *k, const char *kind, const char
 	va_end(ap);
 	err_set(&why, ERR_POLICY, "%s", text);
 	err_hint(&why, "%s", hint);
-	if (l->conf.unattended)
-		alert_tell(l, k ? k->label : "use ledger", kind, &why);
-	else
-		life_warn(l, &why);
+	alert_warn(l, k ? k->label : "use ledger", kind, &why);
 	return life_journal(l, k && text_same(k->purpose, "certificate") ? k->owner : "",
 		k ? k->public_hash : "", kind, "", e, "%s", text);
 }

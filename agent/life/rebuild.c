@@ -510,8 +510,7 @@ rebuild_one(struct life *l, const struct certificate_conf *conf, struct err *e)
 	life_due_again(l);
 	err_set(&why, ERR_FAILED, "certificate '%s': %s", conf->name, f.text);
 	err_hint(&why, "'keystay history %s' says what was done about it", conf->name);
-	alert_tell(l, conf->name, "rebuilt", &why);
-	life_warn(l, &why);
+	alert_warn(l, conf->name, "rebuilt", &why);
 	return 0;
 }
 
@@ -524,8 +523,7 @@ rebuild_all(struct life *l, struct err *e)
 	(void)e;
 	for (size_t i = 0; i < l->config->certificates && !life_stopping(l); i++)
 		if (rebuild_one(l, &l->config->certificate[i], &why) < 0) {
-			life_warn(l, &why);
-			alert_tell(l, l->config->certificate[i].name, "rebuild", &why);
+			alert_warn(l, l->config->certificate[i].name, "rebuild", &why);
 			failed = true;
 		}
 	/* Those that failed are asked for once more when they are wanted. */

@@ -121,8 +121,7 @@ note_all_gone(struct life *l, struct missing *m, struct err *e)
 	err_hint(&why,
 		"was the token replaced or wiped? 'keystay history' names them; certificates "
 		"that lived by them get new keys now");
-	alert_tell(l, m->token, "keys-gone", &why);
-	life_warn(l, &why);
+	alert_warn(l, m->token, "keys-gone", &why);
 	return 0;
 }
 

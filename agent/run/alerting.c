@@ -40,10 +40,12 @@ send_alert(void *run, const struct alert *a)
 	opened = true;
 	syslog(a->over ? LOG_NOTICE : LOG_ERR, "%s: %s%s%s%s", a->subject, a->over ? "over: " : "",
 		a->text, *a->hint ? "; " : "", a->hint);
-	fflush(stdout);
-	fprintf(stderr, "keystay: alert%s: %s: %s\n", a->over ? " is over" : "", a->subject,
-		a->text);
-	if (*a->hint)
-		fprintf(stderr, "keystay: hint: %s\n", a->hint);
+	if (!a->said) {
+		fflush(stdout);
+		fprintf(stderr, "keystay: alert%s: %s: %s\n", a->over ? " is over" : "", a->subject,
+			a->text);
+		if (*a->hint)
+			fprintf(stderr, "keystay: hint: %s\n", a->hint);
+	}
 	run_alert_command(r, a);
 }

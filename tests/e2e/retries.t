@@ -25,6 +25,7 @@ like "$("$KEYSTAY" --config "$CONFIG" history payments)" "authority-next +from a
 "$BIN/tools/db-run" "$LAB/state/keystay.db" "DELETE FROM attempt"
 lab_nginx_conf payments "$LAB_NAMES"
 "$LAB/reload-nginx"
+sleep 1
 
 # --- the server does not take it: installed, looked for, rolled back
 cp "$CONFIG" "$LAB/kept.yaml"

@@ -25,6 +25,7 @@ struct alert {
 	const char *text;
 	const char *hint;
 	bool over; /* all is well again */
+	bool said; /* the answer of the command says it too, or a warning */
 	when_t at;
 };
 
