@@ -143,6 +143,21 @@ struct looking {
 	when_t now;
 };
 
+/* The part that is due first says when and why; what presses, presses whatever part it is. */
+static void
+add_part(struct due *known, const struct due *d)
+{
+	struct due first = d->at < known->at ? *d : *known;
+
+	first.urgent = known->urgent || d->urgent;
+	first.ask_at = known->ask_at < d->ask_at ? known->ask_at : d->ask_at;
+	if (d->press_at < known->press_at)
+		first.press_at = d->press_at;
+	if (d->not_after < known->not_after)
+		first.not_after = d->not_after;
+	*known = first;
+}
+
 static int
 look_at_row(void *ctx, const struct due_row *r, struct err *e)
 {
@@ -158,11 +173,9 @@ look_at_row(void *ctx, const struct due_row *r, struct err *e)
 	wish_text(c, wish);
 	due_of(policy_find(all->config->policies, c->policy), r, wish, all->now, &d);
 	d.ask_at = due_ask_at(all->config, r, all->now);
-	if (known->at && known->ask_at < d.ask_at)
-		d.ask_at = known->ask_at;
-	if (known->at == 0 || d.at < known->at)
+	if (known->at == 0)
 		*known = d;
-	known->ask_at = d.ask_at;
+	add_part(known, &d);
 	known->live_version = r->live_version;
 	known->last_version = r->last_version;
 	known->news =
