@@ -2,6 +2,7 @@
 #include "support/unit.h"
 
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
@@ -386,6 +387,53 @@ the_facts_of_a_leaf_and_the_parts_of_a_chain_are_given(void **state)
 	assert_string_equal(none, "");
 }
 
+/* What a certificate with this serial number and authority key identifier is called. */
+static const char *
+renewal_id_of(const char *serial, const unsigned char *key, int key_len)
+{
+	static struct leaf_facts f;
+	struct spec s = leaf_spec();
+	AUTO(X509) X509 *leaf = make(&s);
+	AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+	BIGNUM *number = NULL;
+
+	assert_true(BN_hex2bn(&number, serial) > 0);
+	BN_to_ASN1_INTEGER(number, X509_get_serialNumber(leaf));
+	BN_free(number);
+	if (key) {
+		id->keyid = ASN1_OCTET_STRING_new();
+		ASN1_OCTET_STRING_set(id->keyid, key, key_len);
+		assert_int_equal(
+			X509_add1_ext_i2d(leaf, NID_authority_key_identifier, id, 0, 0), 1);
+	}
+	AUTHORITY_KEYID_free(id);
+	assert_true(X509_sign(leaf, inter_key, EVP_sha256()) > 0);
+	AUTO(chain) struct chain *c = chain_of(leaf, NULL, NULL);
+	assert_ok(chain_leaf_facts(c, &f, UNIT_ERR));
+	return f.ari_id;
+}
+
+static void
+a_certificate_is_called_by_issuer_key_and_serial_number(void **state)
+{
+	/* The example of RFC 9773 4.1: a byte 00 keeps the serial number from being negative. */
+	static const unsigned char key[] = {0x69, 0x88, 0x5b, 0x6b, 0x87, 0x46, 0x40, 0x41, 0xe1,
+		0xb3, 0x7b, 0x84, 0x7b, 0xa0, 0xae, 0x2c, 0xde, 0x01, 0xc8, 0xd4};
+	static const unsigned char long_key[41];
+	(void)state;
+
+	assert_string_equal(
+		renewal_id_of("87654321", key, 20), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
+	assert_string_equal(renewal_id_of("7F", key, 20), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.fw");
+	assert_string_equal(renewal_id_of("80", key, 1), "aQ.AIA");
+	/* The longest that there may be fits. */
+	const char *id = renewal_id_of("7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", long_key, 40);
+	assert_int_equal(strlen(id), 54 + 1 + 27);
+	/* None where the issuer's key is not named, or by a name that is too long. */
+	assert_string_equal(renewal_id_of("87654321", NULL, 0), "");
+	assert_string_equal(renewal_id_of("87654321", long_key, 41), "");
+}
+
 static void
 a_hostile_issuer_is_shown_without_control_characters(void **state)
 {
@@ -731,6 +779,7 @@ main(void)
 		cmocka_unit_test(text_that_is_no_chain_is_refused),
 		cmocka_unit_test(a_chain_larger_than_its_ceiling_is_refused),
 		cmocka_unit_test(the_facts_of_a_leaf_and_the_parts_of_a_chain_are_given),
+		cmocka_unit_test(a_certificate_is_called_by_issuer_key_and_serial_number),
 		cmocka_unit_test(a_hostile_issuer_is_shown_without_control_characters),
 		cmocka_unit_test(a_request_for_another_key_or_other_names_is_refused),
 		cmocka_unit_test(a_request_with_a_tampered_signature_or_text_is_refused),
