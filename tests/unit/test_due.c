@@ -218,6 +218,37 @@ the_state_of_the_key_counts_whatever_is_stored(void **state)
 	assert_due(due_by("{}", &r, SAME), NOW, CAUSE_KEY_GONE);
 }
 
+/* What falls due on a weekend is done before it, and no freeze lets a certificate come near its
+ * end. */
+static void
+a_freeze_moves_it_earlier_and_never_past_the_time_that_presses(void **state)
+{
+	struct due_row r = row();
+	(void)state;
+
+	/* Saturday, 3 October 2026, 14:13. */
+	assert_due(due_by("{renew_at: 20%}", &r, SAME), when_from_utc(2026, 10, 3, 14, 13, 20),
+		"share of lifetime");
+	assert_due(
+		due_by("{renew_at: 20%, freeze: [{weekly: \"fri 18:00 - mon 08:00\"}]}", &r, SAME),
+		when_from_utc(2026, 10, 1, 18, 0, 0), "share of lifetime, moved by a freeze");
+	/* One that has begun: after it, but when half of the time for trying is over at the latest.
+	 */
+	assert_due(
+		due_by("{renew_at: 20%, freeze: [{from: 2026-09-20, to: 2026-10-05}]}", &r, SAME),
+		when_from_utc(2026, 10, 6, 0, 0, 0), "share of lifetime, moved by a freeze");
+	struct due d =
+		due_by("{renew_at: 20%, freeze: [{from: 2026-09-20, to: 2026-10-19}]}", &r, SAME);
+	assert_int_equal(d.at, r.not_after - 9 * DAY);
+	assert_int_equal(d.at, d.press_at);
+	/* A key that anybody may have waits for nothing. */
+	r.cause = CAUSE_COMPROMISED;
+	r.cause_at = NOW - 1;
+	assert_due(
+		due_by("{renew_at: 20%, freeze: [{from: 2026-09-20, to: 2026-10-19}]}", &r, SAME),
+		NOW - 1, CAUSE_COMPROMISED);
+}
+
 static void
 one_that_is_due_as_soon_as_it_is_there_rests(void **state)
 {
@@ -430,6 +461,7 @@ main(void)
 		cmocka_unit_test(a_changed_wish_is_due_at_the_moment_when_it_was_seen),
 		cmocka_unit_test(what_happened_is_due_then),
 		cmocka_unit_test(the_state_of_the_key_counts_whatever_is_stored),
+		cmocka_unit_test(a_freeze_moves_it_earlier_and_never_past_the_time_that_presses),
 		cmocka_unit_test(one_that_is_due_as_soon_as_it_is_there_rests),
 		cmocka_unit_test(of_several_key_types_the_first_counts_and_what_presses),
 		cmocka_unit_test(what_is_worked_out_is_stored_once),
