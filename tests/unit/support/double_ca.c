@@ -14,12 +14,11 @@ static int
 double_open(
 	const struct authority_conf *conf, const struct ca_needs *needs, void **ret, struct err *e)
 {
-	(void)conf;
 	(void)e;
 	services = needs->services;
 	if (!ca_key)
 		ca_key = EVP_EC_gen("P-256");
-	*ret = &double_ca;
+	*ret = (void *)(uintptr_t)conf->name;
 	return 0;
 }
 
@@ -79,18 +78,28 @@ issue(const struct ca_order *o)
 	return strndup(data, (size_t)len);
 }
 
+static void
+note(const char *authority, const char *what)
+{
+	size_t len = strlen(double_ca.story);
+
+	snprintf(double_ca.story + len, sizeof double_ca.story - len, "%s%s %s", len ? ", " : "",
+		authority, what);
+}
+
 static int
 double_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *e)
 {
-	(void)ca;
 	double_ca.advances++;
-	if (double_ca.fails != ERR_NONE) {
+	if (double_ca.fails != ERR_NONE &&
+		(!double_ca.fails_at || text_same(double_ca.fails_at, ca))) {
 		err_set(e, double_ca.fails, "the double was told to fail");
 		e->retry_at = double_ca.retry_at;
 		return -1;
 	}
 	if (!o->cookie) {
 		double_ca.orders++;
+		note(ca, "order");
 		o->cookie = strdup("0");
 		*ret = CA_AGAIN;
 		return 0;
@@ -103,6 +112,7 @@ double_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *
 		return 0;
 	}
 	o->chain = issue(o);
+	note(ca, "issue");
 	*ret = CA_ISSUED;
 	return 0;
 }
@@ -110,8 +120,8 @@ double_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *
 static void
 double_settle(void *ca, const struct ca_order *o)
 {
-	(void)ca;
 	(void)o;
+	note(ca, "settle");
 	double_ca.settled++;
 }
 

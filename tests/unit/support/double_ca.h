@@ -9,17 +9,19 @@
 
 /* What it does; a test sets it between runs. */
 struct double_ca {
-	int waits;           /* how often an order is told to wait ... */
-	when_t wait;         /* ... and for how long */
-	enum err_kind fails; /* ERR_NONE, or every advance fails with this kind */
-	when_t retry_at;     /* with ERR_BUSY */
-	bool other_key;      /* it certifies a key of its own */
-	const char *drop;    /* a name that it leaves out */
+	int waits;            /* how often an order is told to wait ... */
+	when_t wait;          /* ... and for how long */
+	enum err_kind fails;  /* ERR_NONE, or every advance fails with this kind */
+	const char *fails_at; /* only the authority of this name does; NULL: each */
+	when_t retry_at;      /* with ERR_BUSY */
+	bool other_key;       /* it certifies a key of its own */
+	const char *drop;     /* a name that it leaves out */
 	when_t lifetime;
 	/* what was seen */
 	int advances;
 	int orders;
 	int settled;
+	char story[512]; /* "a order, a settle, b order, b issue, b settle" */
 	int revoked;
 	enum revocation_reason reason; /* of the last one */
 };
