@@ -121,6 +121,10 @@ alert_expiries(struct life *l)
 			return;
 		if (due->at == 0 || now < due->press_at)
 			continue;
+		/* Each may cost the time of a command that hangs: the service manager is to hear of
+		 * us. */
+		if (life_stopping(l))
+			return;
 		bool over = now >= due->not_after;
 		err_set(&why, ERR_FAILED, "certificate '%s' %s on %s and is not renewed", c->name,
 			over ? "ended" : "ends", when_format(due->not_after, end));
