@@ -27,12 +27,15 @@ presses(struct life *l, const struct work *w)
 static bool
 its_turn(struct life *l, const struct work *w, const struct err *why)
 {
+	bool tried = w->attempt.tries_here >= TRIES_EACH;
+
 	/* What a policy refuses once, it refuses again. */
-	if (why->kind == ERR_POLICY || w->attempt.tries_here >= TRIES_EACH)
+	if (why->kind == ERR_POLICY)
 		return true;
-	if (why->kind == ERR_BUSY && why->retry_at <= services_now(l->services) + HOUR)
-		return false;
-	return presses(l, w);
+	/* It is there, and says when to come back: as long as there is time its order goes on. */
+	if (why->kind == ERR_BUSY)
+		return (tried || why->retry_at > services_now(l->services) + HOUR) && presses(l, w);
+	return tried || presses(l, w);
 }
 
 /* What was ordered there is left: taken away outside, and forgotten. */
