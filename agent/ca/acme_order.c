@@ -86,7 +86,8 @@ refuses_in_any_case(const struct acme_reply *reply, const struct err *e)
 	static const char *const types[] = {"accountDoesNotExist", "badNonce", "rateLimited",
 		"userActionRequired", "rejectedIdentifier", "unsupportedIdentifier", "caa", "dns"};
 
-	if (e->kind != ERR_AUTHORITY)
+	/* No answer, or not now. Pebble answers 500 about `replaces` of an order it has not noted. */
+	if (reply->status < 400 || e->kind == ERR_BUSY)
 		return true;
 	for (size_t i = 0; i < COUNT(types); i++)
 		if (text_same(reply->problem, types[i]))

@@ -40,6 +40,8 @@ ask() {
 	db "UPDATE renewal_info SET ask_at = 0"
 	look
 }
+# A problem document, for the rules that send one.
+problem() { printf '{"type": "urn:ietf:params:acme:error:%s", "detail": "%s"}' "$1" "$2" >"$LAB/problem"; }
 moment() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 # A window of seconds from now, as an answer in a file.
 window() {
@@ -154,4 +156,12 @@ wait_for '[ "$(journaled payments renewed)" = 3 ]'
 like "$(db "SELECT text FROM journal WHERE kind = 'renewed' ORDER BY rowid DESC LIMIT 1")" 'due: share of lifetime' "without a window that can be: by the share of its lifetime"
 agent_stop
 is "$STATUS" 0 "it ends"
+
+# --- a fault of the server about 'replaces' (Pebble has one for an order it has not noted)
+problem serverInternal 'could not find order resulting in the given certificate serial number'
+rule "order-plz.*replaces status 500 $LAB/problem"
+before=$(grep -c '^POST /order-plz' "$LAB/log/requests")
+ks_is 0 "a server that fails at every 'replaces'" renew payments --force
+is "$(grep '^POST /order-plz' "$LAB/log/requests" | tail -n +$((before + 1)) | sed 's/^[^{]*//' | jq -r 'has("replaces")' | tr '\n' ' ')" "true false " "the second time without"
+rule ""
 done_testing
