@@ -243,6 +243,9 @@ int test_all(struct life *l, struct work *w, struct err *e) MUST_USE;
 /* Tells every target of it, unless a reload since `w->activated` did already. */
 int reload_all(struct life *l, struct work *w, struct err *e) MUST_USE;
 
+/* True where one of its targets says where it is served. */
+bool has_endpoints(const struct certificate_conf *c);
+
 /* Seconds that old workers are given to go, before a version counts as not served. */
 #define SERVED_PATIENCE 20
 

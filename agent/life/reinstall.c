@@ -45,10 +45,7 @@ give_time(struct life *l, const struct work *w, struct err *e)
 {
 	struct certificate_row row;
 
-	lock_release(l->lock);
-	l->lock = NULL;
-	l->services->sleep_ms(l->services->ctx, 1000);
-	if (life_lock(l, e) < 0 || certificate_get(l->db, w->conf->name, &row, e) < 0)
+	if (life_pause(l, 1000, e) < 0 || certificate_get(l->db, w->conf->name, &row, e) < 0)
 		return -1;
 	return row.live_version == w->attempt.version
 		       ? 0
@@ -111,8 +108,7 @@ install(struct life *l, struct work *w, struct reinstalled *ret, struct err *e)
 	struct err ignored;
 
 	if (put_in_place(l, w, e) == 0) {
-		for (size_t i = 0; i < w->conf->installs; i++)
-			ret->looked = ret->looked || w->conf->install[i].endpoints.count;
+		ret->looked = has_endpoints(w->conf);
 		return store(l, w, NULL, e);
 	}
 	if (store(l, w, e, &ignored) < 0)

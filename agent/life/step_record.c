@@ -97,15 +97,6 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	return key_set_state(l->db, key.id, KEY_ACTIVE, v.installed_at, e);
 }
 
-static bool
-has_endpoints(const struct certificate_conf *c)
-{
-	for (size_t i = 0; i < c->installs; i++)
-		if (c->install[i].endpoints.count)
-			return true;
-	return false;
-}
-
 int
 step_record(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {

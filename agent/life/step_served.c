@@ -91,6 +91,15 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 	return 0;
 }
 
+bool
+has_endpoints(const struct certificate_conf *c)
+{
+	for (size_t i = 0; i < c->installs; i++)
+		if (c->install[i].endpoints.count)
+			return true;
+	return false;
+}
+
 int
 look_everywhere(struct life *l, struct work *w, struct err *e)
 {

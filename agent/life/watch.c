@@ -222,15 +222,6 @@ struct ages {
 	size_t count;
 };
 
-static bool
-has_endpoints(const struct certificate_conf *c)
-{
-	for (size_t i = 0; i < c->installs; i++)
-		if (c->install[i].endpoints.count)
-			return true;
-	return false;
-}
-
 /* When it is to be looked at: soon again after a look that failed for the first time. */
 static int
 served_turn(struct life *l, const char *certificate, when_t looked_at, when_t *ret, struct err *e)
