@@ -86,7 +86,7 @@ refuses_in_any_case(const struct acme_reply *reply, const struct err *e)
 	static const char *const types[] = {"accountDoesNotExist", "badNonce", "rateLimited",
 		"userActionRequired", "rejectedIdentifier", "unsupportedIdentifier", "caa", "dns"};
 
-	/* No answer, or not now. Pebble answers 500 about `replaces` of an order it has not noted. */
+	/* No answer, or not now; Pebble's 500 is of `replaces`, for an order it has not noted. */
 	if (reply->status < 400 || e->kind == ERR_BUSY)
 		return true;
 	for (size_t i = 0; i < COUNT(types); i++)
