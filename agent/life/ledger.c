@@ -6,6 +6,7 @@
 
 #include "keystay/base/log.h"
 #include "keystay/base/text.h"
+#include "keystay/state/compromised.h"
 #include "keystay/state/uses.h"
 #include "keystay/token/raw.h"
 #include "keystay/token/template.h"
@@ -185,6 +186,21 @@ ledger_raise(struct ledger_slot *s, const struct counts *to)
 	return lower;
 }
 
+void
+ledger_describe(const struct ledger_slot *s, struct use_row *u)
+{
+	struct ledger_key k;
+
+	ledger_key_of(s, &k);
+	u->rsa = k.rsa;
+	hex_encode(k.raw, k.raw_bytes, u->raw);
+	hex_encode(k.params, k.params_bytes, u->params);
+	text_copy(u->label, sizeof u->label, k.label);
+	text_utf8(u->label);
+	text_copy(u->serial, sizeof u->serial, k.serial);
+	text_utf8(u->serial);
+}
+
 /* --- a ledger that is not the one that was used last */
 
 static int
@@ -303,6 +319,41 @@ judge_epoch(struct life *l, const struct ledger_row *was, const char *id, struct
 }
 
 static int
+take_over_slot(struct life *l, const struct ledger_slot *s, struct err *e)
+{
+	struct use_row u = {.token_count = -1, .at = services_now(l->services)};
+	const struct counts c = counts_read(s->count);
+
+	hex_encode(s->hash, sizeof s->hash, u.public_hash);
+	ledger_describe(s, &u);
+	counts_write(&c, u.counts);
+	u.last_use = (when_t)(ledger_get(&s->last_use) & INT64_MAX);
+	if (use_row_save(l->db, &u, e) < 0)
+		return -1;
+	return atomic_load(&s->state) == STATE_COMPROMISED
+		       ? compromised_add(l->db, u.public_hash, "by the use ledger", u.at, e)
+		       : 0;
+}
+
+/*
+ * A database that knows of no ledger beside one that was used: it is new, the old one was lost.
+ * What the ledger has is where counts go on from, and which keys were compromised.
+ */
+static int
+take_over(struct life *l, struct ledger_row *row, struct err *e)
+{
+	const struct counts c = counts_read(book_header(l->book)->count);
+	const struct ledger_slot *s;
+
+	for (size_t i = 0; (s = ledger_slot_at(book_ledger(l->book), i)); i++)
+		if (atomic_load(&s->use) == SLOT_USED && atomic_load(&s->has_hash) &&
+			atomic_load(&s->state) != STATE_UNKNOWN && take_over_slot(l, s, e) < 0)
+			return -1;
+	counts_write(&c, row->counts);
+	return 0;
+}
+
+static int
 settle(struct life *l, struct err *e)
 {
 	char path[4200], id[33];
@@ -320,6 +371,8 @@ settle(struct life *l, struct err *e)
 		return -1;
 	if (text_same(was.id, id))
 		return 0;
+	if (there && !was.id[0] && take_over(l, &was, e) < 0)
+		return -1;
 	text_copy(was.id, sizeof was.id, id);
 	was.epoch = (int64_t)(atomic_load(&book_header(l->book)->epoch) & INT64_MAX);
 	was.at = services_now(l->services);

@@ -39,6 +39,9 @@ enum ledger_state ledger_state_of(const char *key_state);
 struct use_row;
 int ledger_restore(struct life *l, const struct use_row *u, struct err *e) MUST_USE;
 
+/* What a slot says of its key: kind, public value, label, serial. */
+void ledger_describe(const struct ledger_slot *s, struct use_row *u);
+
 /* A slot's counts, raised to what was counted before; true when they were lower. */
 bool ledger_raise(struct ledger_slot *s, const struct counts *to);
 

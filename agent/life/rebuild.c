@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "keystay/base/file.h"
+#include "keystay/state/compromised.h"
 #include "keystay/state/due.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/memory.h"
@@ -94,18 +95,18 @@ judge(const struct config *c, const char *name, int64_t last_version, struct los
 		if (f->highest <= last_version)
 			return;
 	}
-	if (live_there && (f->linked > last_version || f->recorded == 0)) {
+	if (live_there && f->recorded == 0) {
 		f->loss = LOSS_NEWER;
 		snprintf(f->text, sizeof f->text,
-			"its files are at version %lld, and the database knows of %s%.0lld: it is "
+			"its files are at version %lld, and the database knows of none: it is "
 			"lost, or an old one was put back",
-			(long long)f->linked, f->recorded ? "version " : "none",
-			(long long)f->recorded);
-		if (f->recorded)
-			snprintf(f->text, sizeof f->text,
-				"its files are at version %lld, and the database is at version "
-				"%lld: an old one was put back",
-				(long long)f->linked, (long long)f->recorded);
+			(long long)f->linked);
+	} else if (live_there && f->linked > last_version) {
+		f->loss = LOSS_NEWER;
+		snprintf(f->text, sizeof f->text,
+			"its files are at version %lld, and the database is at version "
+			"%lld: an old one was put back",
+			(long long)f->linked, (long long)f->recorded);
 	} else if (f->recorded == 0 && f->highest > last_version) {
 		f->loss = LOSS_UNKNOWN;
 		snprintf(f->text, sizeof f->text,
@@ -214,6 +215,7 @@ adopt_key(struct life *l, const struct certificate_conf *conf, const char *uri,
 	struct key_name name;
 	struct key_facts facts;
 	struct token *t;
+	bool refused;
 
 	*ret_there = false;
 	if (!uri_read(uri, &name))
@@ -239,7 +241,13 @@ adopt_key(struct life *l, const struct certificate_conf *conf, const char *uri,
 	text_copy(k.owner, sizeof k.owner, conf->name);
 	text_copy(k.uri, sizeof k.uri, uri);
 	text_copy(k.state, sizeof k.state, KEY_RESERVED);
-	int rc = key_adopt(l, &k, &facts, live ? KEY_ACTIVE : KEY_DRAINING, public, e);
+	int rc = compromised_has(l->db, facts.public_hash, &refused, e);
+	if (rc == 0)
+		rc = key_adopt(l, &k, &facts,
+			refused ? KEY_COMPROMISED
+			: live  ? KEY_ACTIVE
+				: KEY_DRAINING,
+			public, e);
 	EVP_PKEY_free(public);
 	if (rc < 0)
 		return -1;
@@ -582,6 +590,7 @@ rebuild_account_key(struct life *l, const struct authority_conf *a, struct key_r
 	EVP_PKEY *public = NULL;
 	struct key_facts facts;
 	struct err why;
+	bool refused = false;
 
 	*ret_found = false;
 	if (life_token(l, a->account_key.token, &f.token, e) < 0 ||
@@ -596,6 +605,10 @@ rebuild_account_key(struct life *l, const struct authority_conf *a, struct key_r
 		facts.type != a->account_key.type) {
 		EVP_PKEY_free(public);
 		return 0;
+	}
+	if (compromised_has(l->db, facts.public_hash, &refused, e) < 0 || refused) {
+		EVP_PKEY_free(public);
+		return refused ? 0 : -1;
 	}
 	k->created_at = services_now(l->services);
 	text_copy(k->token, sizeof k->token, a->account_key.token);

@@ -119,21 +119,6 @@ note_new_slots(struct looking *look, struct err *e)
 	return 0;
 }
 
-static void
-fill_row(struct use_row *u, const struct ledger_slot *s)
-{
-	struct ledger_key k;
-
-	ledger_key_of(s, &k);
-	u->rsa = k.rsa;
-	hex_encode(k.raw, k.raw_bytes, u->raw);
-	hex_encode(k.params, k.params_bytes, u->params);
-	text_copy(u->label, sizeof u->label, k.label);
-	text_utf8(u->label);
-	text_copy(u->serial, sizeof u->serial, k.serial);
-	text_utf8(u->serial);
-}
-
 /* One key whose counts changed: what that means, and the checkpoint. */
 static int
 take_one(struct looking *look, const char *public_hash, struct err *e)
@@ -147,7 +132,7 @@ take_one(struct looking *look, const char *public_hash, struct err *e)
 		return s ? -1 : 0;
 	text_copy(u.public_hash, sizeof u.public_hash, public_hash);
 	if (!found)
-		fill_row(&u, s);
+		ledger_describe(s, &u);
 	struct alarm a = {.slot = s, .was = counts_parse(u.counts), .row = &u};
 	/* What is counted never goes down: somebody put back the file. */
 	a.rolled_back = ledger_raise(s, &a.was);

@@ -10,6 +10,7 @@ printf 'policy: lab\nrules: {rotate: every_renewal, renew_at: 33%%, drain: 0s, d
 STATE=$LAB/state DB=$LAB/state/keystay.db
 
 orders() { grep -c 'POST /order-plz' "$LAB/log/pebble"; }
+sql() { "$BIN/tools/db-run" "$DB" "$1"; }
 live() { basename "$(readlink "$STATE/live/payments")"; }
 whole() {
 	is "$(served payments.example)" "$(live_fingerprint payments)" "$1: what is served is what is live"
@@ -45,6 +46,7 @@ is "$(orders)" "$before" "orders nothing"
 is "$(live)" 0003 "the same version is live"
 like "$("$KEYSTAY" --config "$CONFIG" history payments)" "rebuilt +its files are at version 3" "it is journaled"
 whole "the database is lost"
+is "$(sql "SELECT count(*) FROM journal WHERE kind IN ('unknown-key-used', 'ledger-rolled-back')")" 0 "no alarm about keystay's own keys"
 ks_is 0 "a renewal after that" renew payments --force
 is "$(live)" 0004 "has a number that was never used"
 is "$(token_ids agent agent | wc -l)" "$accounts" "and uses the account that there was"
@@ -114,6 +116,17 @@ is "$(live)" 0001 "certificates are obtained anew"
 whole "the state is lost"
 is "$(foreign)" 1 "the foreign key is still there"
 
+# --- the database is lost when a key was just compromised: the ledger knows
+key=$(sql "SELECT key_id FROM version WHERE number = 1")
+ks_is 0 "the live key is compromised" keys compromise payments --yes
+rm -f "$DB" "$DB"-*
+ks_is 0 "a pass without the database" renew --due
+like "$("$KEYSTAY" --config "$CONFIG" history payments)" "its key is compromised" "renews for that reason"
+is "$(live)" 0002 "to another version"
+isnt "$(sql "SELECT key_id FROM version WHERE number = 2")" "$key" "of another key"
+is "$(sql "SELECT count(*) FROM compromised")" 1 "the key is still refused for ever"
+whole "the database is lost with a compromised key"
+
 # --- the use ledger is lost
 ks_is 0 "a pass before" renew --due
 made=$("$KEYSTAY" --config "$CONFIG" keys show payments --json | jq '.keys[0].signatures')
@@ -129,7 +142,7 @@ like "$OUT" "fail  token 'web': 1 keys are gone: payments-" "says which keys are
 ks_is 6 "the next look" renew --due
 like "$OUT" "keys are gone from token 'web'" "says so too"
 like "$OUT" "not served; the key of the version before is gone" "a server that runs on the old token cannot serve the new key"
-is "$(live)" 0002 "the certificate for it stays in place"
+is "$(live)" 0003 "the certificate for it stays in place"
 lab_nginx_stop
 lab_nginx_start
 is "$(served payments.example)" "$(live_fingerprint payments)" "a server that is started anew serves it"
