@@ -75,10 +75,9 @@ life_account(struct life *l, const char *authority, struct account_view *ret, st
 /* --- its end */
 
 static int
-add_attempt(void *ctx, const char *certificate, when_t not_before, struct err *e)
+add_attempt(void *ctx, const struct attempt_place *a, struct err *e)
 {
-	(void)not_before;
-	return list_add(ctx, certificate) ? 0 : err_set(e, ERR_FAILED, "no memory");
+	return list_add(ctx, a->certificate) ? 0 : err_set(e, ERR_FAILED, "no memory");
 }
 
 /* Orders belong to the account: the next try makes others. */

@@ -185,16 +185,17 @@ look_at_row(void *ctx, const struct due_row *r, struct err *e)
 }
 
 static int
-look_at_attempt(void *ctx, const char *certificate, when_t not_before, struct err *e)
+look_at_attempt(void *ctx, const struct attempt_place *a, struct err *e)
 {
 	struct looking *all = ctx;
-	const struct certificate_conf *c = config_certificate(all->config, certificate);
+	const struct certificate_conf *c = config_certificate(all->config, a->certificate);
 
 	(void)e;
 	if (c) {
 		struct due *d = &all->due[c - all->config->certificate];
 		d->attempt = true;
-		d->parked_until = not_before;
+		d->placed = step_of(a->step) >= STEP_INSTALL;
+		d->parked_until = a->not_before;
 	}
 	return 0;
 }

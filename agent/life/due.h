@@ -30,6 +30,7 @@ struct due {
 	when_t press_at; /* from then on time presses: half of the time for trying is over */
 	when_t parked_until; /* of its attempt */
 	bool attempt;        /* one is under way */
+	bool placed;         /* and its version is in place, or may be */
 	bool urgent;
 	bool news, wish_known; /* what is stored is another; whether a wish is stored */
 };

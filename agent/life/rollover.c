@@ -14,20 +14,19 @@ struct looking {
 };
 
 static int
-look_at_attempt(void *ctx, const char *certificate, when_t not_before, struct err *e)
+look_at_attempt(void *ctx, const struct attempt_place *place, struct err *e)
 {
 	AUTO(attempt) struct attempt a = {0};
 	struct looking *look = ctx;
 	bool found;
 
-	(void)not_before;
-	if (attempt_load(look->l->db, certificate, &a, &found, e) < 0)
+	if (attempt_load(look->l->db, place->certificate, &a, &found, e) < 0)
 		return -1;
 	if (!found || !text_same(a.authority, look->conf->name))
 		return 0;
 	for (size_t i = 0; i < a.parts; i++)
 		if (a.part[i].cookie && !a.part[i].chain)
-			text_copy(look->certificate, sizeof look->certificate, certificate);
+			text_copy(look->certificate, sizeof look->certificate, place->certificate);
 	return 0;
 }
 

@@ -250,8 +250,8 @@ note_age(void *ctx, const char *certificate, when_t looked_at, struct err *e)
 		served_turn(all->l, certificate, looked_at > all->now ? 0 : looked_at, &turn, e) <
 			0)
 		return -1;
-	/* What is being renewed is looked at by its own steps. */
-	if (due->attempt)
+	/* What is being put in place is looked at by its own steps. */
+	if (due->attempt && (due->placed || due->parked_until <= all->now))
 		return 0;
 	if (all->next == 0 || turn < all->next)
 		all->next = turn ? turn : 1;

@@ -156,26 +156,27 @@ attempts_unpark(struct db *db, when_t now, when_t latest, struct err *e)
 }
 
 struct each_attempt {
-	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e);
+	int (*each)(void *ctx, const struct attempt_place *a, struct err *e);
 	void *ctx;
 };
 
 static int
-moment_row(void *ctx, sqlite3_stmt *row, struct err *e)
+place_row(void *ctx, sqlite3_stmt *row, struct err *e)
 {
 	struct each_attempt *all = ctx;
-	char name[65];
+	struct attempt_place a = {.not_before = sqlite3_column_int64(row, 2)};
 
-	DB_TEXT(row, 0, name);
-	return all->each(all->ctx, name, sqlite3_column_int64(row, 1), e);
+	DB_TEXT(row, 0, a.certificate);
+	DB_TEXT(row, 1, a.step);
+	return all->each(all->ctx, &a, e);
 }
 
 int
-attempts_each(struct db *db,
-	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e),
+attempts_each(struct db *db, int (*each)(void *ctx, const struct attempt_place *a, struct err *e),
 	void *ctx, struct err *e)
 {
 	struct each_attempt all = {each, ctx};
 
-	return db_query(db, e, moment_row, &all, "SELECT certificate, not_before FROM attempt", "");
+	return db_query(
+		db, e, place_row, &all, "SELECT certificate, step, not_before FROM attempt", "");
 }

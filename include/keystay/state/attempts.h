@@ -60,10 +60,17 @@ int attempts_park(struct db *db, const char *authority, const char *step, when_t
 /* None stays parked for longer than until `latest`: those that are go on at `now`. */
 int attempts_unpark(struct db *db, when_t now, when_t latest, struct err *e) MUST_USE;
 
-/* Calls `each` with the certificate and not_before of every attempt that there is. */
+/* Where an attempt stands, in little. */
+struct attempt_place {
+	char certificate[65];
+	char step[16];
+	when_t not_before;
+};
+
+/* Calls `each` for every attempt that there is. */
 int attempts_each(struct db *db,
-	int (*each)(void *ctx, const char *certificate, when_t not_before, struct err *e),
-	void *ctx, struct err *e) MUST_USE;
+	int (*each)(void *ctx, const struct attempt_place *a, struct err *e), void *ctx,
+	struct err *e) MUST_USE;
 
 AUTO_DEFINE_VALUE(attempt, attempt_free)
 
