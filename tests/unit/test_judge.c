@@ -4,6 +4,7 @@
  * waiver is journaled.
  */
 #include "../../agent/life/judge.h"
+#include "support/still.h"
 #include "support/unit.h"
 
 #include <openssl/bn.h>
@@ -25,13 +26,6 @@ AUTO_DEFINE(BN_CTX, BN_CTX_free)
 static struct life life;
 static struct work work;
 static int warnings;
-
-static when_t
-still_now(void *ctx)
-{
-	(void)ctx;
-	return NOW;
-}
 
 static void
 count_warning(void *ctx, const struct err *why)
@@ -55,7 +49,6 @@ end(void)
 static void
 begin(const char *policy, const char *evidence)
 {
-	static const struct services services = {.now = still_now};
 	static int number;
 	char text[2000], name[40];
 	struct config *config = NULL;
@@ -76,7 +69,8 @@ begin(const char *policy, const char *evidence)
 	snprintf(name, sizeof name, "judge-%d.db", number++);
 	snprintf(text, sizeof text, "%s/%s", unit_folder(), name);
 	life.config = config;
-	life.services = &services;
+	still.now = NOW;
+	life.services = still_services();
 	life.conf.watcher.warning = count_warning;
 	assert_ok(db_open(text, &life.db, UNIT_ERR));
 	work.conf = &config->certificate[0];

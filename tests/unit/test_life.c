@@ -4,6 +4,7 @@
  */
 #include "support/double_ca.h"
 #include "support/softhsm.h"
+#include "support/still.h"
 #include "support/unit.h"
 
 #include <sys/stat.h>
@@ -24,55 +25,7 @@
 #include "keystay/state/keys.h"
 #include "keystay/x509/chain.h"
 
-static when_t now;
-static const char *shown; /* the certificate whose live leaf every endpoint shows; NULL: another */
-static int reloads;
-static struct services services;
 static struct config *config;
-
-static when_t
-still_now(void *ctx)
-{
-	(void)ctx;
-	return now;
-}
-
-static void
-still_sleep(void *ctx, int ms)
-{
-	(void)ctx;
-	now += (ms + 999) / 1000;
-}
-
-static int
-still_run(void *ctx, const struct child *c, struct err *e)
-{
-	(void)ctx;
-	(void)e;
-	reloads += text_same(c->argv[0], "reload");
-	return 0;
-}
-
-static int
-still_probe(void *ctx, const struct probe_request *r, struct probe_answer *ret, struct err *e)
-{
-	char path[4200];
-	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
-	AUTO(chain) struct chain *chain = NULL;
-	struct leaf_facts facts;
-
-	(void)ctx;
-	(void)r;
-	snprintf(ret->fingerprint, sizeof ret->fingerprint, "of another server");
-	if (!shown)
-		return 0;
-	snprintf(path, sizeof path, "%s/live/%s/fullchain.pem", config->state, shown);
-	if (file_read(path, &pem, e) < 0 || chain_parse(buf_text(&pem), pem.len, &chain, e) < 0 ||
-		chain_leaf_facts(chain, &facts, e) < 0)
-		return -1;
-	snprintf(ret->fingerprint, sizeof ret->fingerprint, "%s", facts.fingerprint);
-	return 0;
-}
 
 /* A fresh state folder and a configuration with these certificates. */
 static void
@@ -96,8 +49,9 @@ begin(const char *certificates)
 	assert_ok(config_read(unit_file(name, text), &config, UNIT_ERR));
 	config->authority[0].ops = &double_ca_ops;
 	double_ca = (struct double_ca){.lifetime = 90 * DAY};
-	shown = NULL;
-	reloads = 0;
+	still.state = config->state;
+	still.shown = NULL;
+	still.reloads = 0;
 }
 
 #define PLAIN(name, names)                                                                  \
@@ -112,7 +66,8 @@ begin(const char *certificates)
 static void
 run(const struct wish *wish, when_t wait, struct life_result result[4])
 {
-	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
+	const struct life_conf conf = {
+		.config = config, .services = still_services(), .command = "test"};
 	struct life *l;
 	bool started[4] = {false};
 
@@ -171,7 +126,7 @@ static void
 orders_that_wait_wait_together(void **state)
 {
 	struct life_result r[4];
-	when_t start = now;
+	when_t start = still.now;
 
 	(void)state;
 	begin(PLAIN("a", "a.example") PLAIN("b", "b.example") PLAIN("c", "c.example"));
@@ -180,7 +135,7 @@ orders_that_wait_wait_together(void **state)
 	run(&issue, HOUR, r);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(r[i].state, LIFE_DONE);
-	assert_int_equal(now - start, 60);
+	assert_int_equal(still.now - start, 60);
 	assert_int_equal(double_ca.orders, 3);
 	assert_int_equal(double_ca.settled, 3);
 	run(&issue, HOUR, r);
@@ -198,10 +153,10 @@ what_waits_longer_than_the_command_is_continued_by_the_next(void **state)
 	double_ca.wait = HOUR;
 	run(&issue, 10 * MINUTE, r);
 	assert_int_equal(r[0].state, LIFE_WAITING);
-	assert_int_equal(r[0].not_before, now + HOUR);
+	assert_int_equal(r[0].not_before, still.now + HOUR);
 	run(&issue, 10 * MINUTE, r);
 	assert_int_equal(r[0].state, LIFE_WAITING);
-	now += HOUR;
+	still.now += HOUR;
 	run(&issue, 10 * MINUTE, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(double_ca.orders, 1);
@@ -225,12 +180,12 @@ no_connection_parks_all_that_goes_to_that_authority(void **state)
 	const struct wish due = {.due = true, .reason = "due"};
 	static const when_t steps[] = {10 * MINUTE, 100 * MINUTE, DAY, DAY};
 	for (size_t i = 0; i < COUNT(steps); i++) {
-		now += i == 0 ? MINUTE : steps[i - 1];
+		still.now += i == 0 ? MINUTE : steps[i - 1];
 		run(&due, 0, r);
 		assert_int_equal(r[0].state, LIFE_FAILED);
 		run(&due, 0, r);
 		assert_int_equal(r[0].state, LIFE_WAITING);
-		assert_int_equal(r[0].not_before, now + steps[i]);
+		assert_int_equal(r[0].not_before, still.now + steps[i]);
 	}
 	double_ca.fails = ERR_NONE;
 	run(&issue, HOUR, r);
@@ -247,7 +202,7 @@ what_the_authority_said_about_time_is_respected_by_people_too(void **state)
 	(void)state;
 	begin(PLAIN("a", "a.example"));
 	double_ca.fails = ERR_BUSY;
-	double_ca.retry_at = now + 5 * HOUR;
+	double_ca.retry_at = still.now + 5 * HOUR;
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].err.kind, ERR_BUSY);
 	double_ca.fails = ERR_NONE;
@@ -258,7 +213,7 @@ what_the_authority_said_about_time_is_respected_by_people_too(void **state)
 	const struct wish other_key = {.key = KEY_NEW, .reason = "test"};
 	run(&other_key, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_WAITING);
-	now = double_ca.retry_at;
+	still.now = double_ca.retry_at;
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 }
@@ -302,21 +257,21 @@ a_server_that_shows_another_leaf_gets_the_old_version_back(void **state)
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].err.kind, ERR_SERVED);
 	assert_non_null(strstr(r[0].err.text, "no certificate before it"));
-	shown = "a";
+	still.shown = "a";
 	run(&issue, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(live_version("a"), 1);
-	shown = NULL;
-	when_t start = now;
+	still.shown = NULL;
+	when_t start = still.now;
 	run(&renew, HOUR, r);
 	assert_int_equal(r[0].err.kind, ERR_SERVED);
 	assert_non_null(strstr(r[0].err.text, "rolled back to version 1"));
-	assert_in_range(now - start, 15, 30);
+	assert_in_range(still.now - start, 15, 30);
 	snprintf(path, sizeof path, "%s/live/a", config->state);
 	assert_true(readlink(path, to, sizeof to - 1) > 0);
 	assert_non_null(strstr(to, "/0001"));
 	/* The certificate that was issued is not thrown away. */
-	shown = "a";
+	still.shown = "a";
 	int orders = double_ca.orders;
 	run(&renew, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
@@ -331,10 +286,10 @@ one_reload_serves_all_that_became_live_before_it(void **state)
 
 	(void)state;
 	begin(SERVED("a", "a.example") SERVED("b", "b.example") SERVED("c", "c.example"));
-	shown = "a";
+	still.shown = "a";
 	run(&issue, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
-	assert_int_equal(reloads, 1);
+	assert_int_equal(still.reloads, 1);
 }
 
 static void
@@ -349,18 +304,18 @@ renewals_come_by_share_of_life_and_rotation_by_the_policy(void **state)
 	/* A third of 90 days is left. */
 	struct policy *policy = (struct policy *)policy_find(config->policies, "lab");
 	policy->rotate = 80 * DAY;
-	now += 55 * DAY;
+	still.now += 55 * DAY;
 	run(&due, 0, r);
 	assert_null(r[0].conf); /* there was nothing to do */
-	now += 5 * DAY + 8 * HOUR;
+	still.now += 5 * DAY + 8 * HOUR;
 	run(&due, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(keys_of("a"), 1); /* 60 days old: the key stays */
 	/* It is due when the key is 80 days old, before its certificate is. */
-	now += 19 * DAY;
+	still.now += 19 * DAY;
 	run(&due, 0, r);
 	assert_null(r[0].conf); /* there was nothing to do */
-	now += DAY;
+	still.now += DAY;
 	run(&due, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(keys_of("a"), 2);
@@ -378,7 +333,7 @@ a_changed_name_makes_a_new_request(void **state)
 	run(&issue, 0, r);
 	assert_int_equal(r[0].state, LIFE_WAITING);
 	assert_true(list_add(&config->certificate[0].names, "more.example"));
-	now += HOUR;
+	still.now += HOUR;
 	run(&issue, 2 * HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(double_ca.orders, 2);
@@ -388,7 +343,7 @@ a_changed_name_makes_a_new_request(void **state)
 static void
 a_lock_that_is_not_had_in_thirty_seconds_names_its_holder(void **state)
 {
-	struct life_conf conf = {.services = &services, .command = "test"};
+	struct life_conf conf = {.services = still_services(), .command = "test"};
 	struct life_result r[4];
 	char path[4200], holder[LOCK_TEXT];
 	struct lock *other;
@@ -402,11 +357,11 @@ a_lock_that_is_not_had_in_thirty_seconds_names_its_holder(void **state)
 	assert_ok(lock_try(path, "keystay renew, process 1, certificate 'z'", &other, &held, holder,
 		UNIT_ERR));
 	assert_true(held);
-	when_t start = now;
+	when_t start = still.now;
 	conf.config = config;
 	assert_refused(life_open(&conf, &l, UNIT_ERR), ERR_WAIT,
 		"in use by: keystay renew, process 1, certificate 'z'");
-	assert_in_range(now - start, 30, 31);
+	assert_in_range(still.now - start, 30, 31);
 	lock_release(other);
 	run(&renew, 0, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
@@ -417,7 +372,8 @@ a_lock_that_is_not_had_in_thirty_seconds_names_its_holder(void **state)
 static struct life *
 open_life(void)
 {
-	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
+	const struct life_conf conf = {
+		.config = config, .services = still_services(), .command = "test"};
 	struct life *l;
 
 	assert_ok(life_open(&conf, &l, UNIT_ERR));
@@ -485,13 +441,13 @@ an_exposed_key_is_refused_though_the_authority_is_out_of_reach(void **state)
 	assert_ok(key_get(life_db(l), v.item[0].version.key_id, &key, UNIT_ERR));
 	assert_string_equal(key.state, KEY_COMPROMISED);
 	assert_int_equal(v.item[0].version.revoked_at, 0);
-	assert_int_equal(certificate("a").cause_at, now);
+	assert_int_equal(certificate("a").cause_at, still.now);
 	/* The next one only asks. */
 	double_ca.fails = ERR_NONE;
 	assert_ok(life_revoke(l, &v, UNIT_ERR));
 	assert_int_equal(double_ca.revoked, 1);
 	assert_int_equal(double_ca.reason, REVOKE_KEY_COMPROMISE);
-	assert_int_equal(v.item[0].version.revoked_at, now);
+	assert_int_equal(v.item[0].version.revoked_at, still.now);
 	assert_ok(life_revoke(l, &v, UNIT_ERR));
 	assert_int_equal(double_ca.revoked, 1);
 	life_close(l);
@@ -529,22 +485,22 @@ what_is_installed_again_is_looked_for(void **state)
 	/* The first, which no handshake showed: its attempt goes on. */
 	run(&issue, HOUR, r);
 	assert_true(certificate("a").not_served);
-	shown = "a";
+	still.shown = "a";
 	struct life *l = open_life();
 	assert_ok(life_reinstall(l, &config->certificate[0], &done, UNIT_ERR));
 	assert_int_equal(done.version, 1);
 	life_close(l);
 	assert_int_equal(live_version("a"), 1);
 	assert_false(certificate("a").not_served);
-	shown = NULL;
-	when_t start = now;
-	reloads = 0;
+	still.shown = NULL;
+	when_t start = still.now;
+	still.reloads = 0;
 	l = open_life();
 	assert_refused(life_reinstall(l, &config->certificate[0], &done, UNIT_ERR), ERR_SERVED,
 		"shows another certificate");
 	life_close(l);
-	assert_in_range(now - start, 15, 30);
-	assert_int_equal(reloads, 1);
+	assert_in_range(still.now - start, 15, 30);
+	assert_int_equal(still.reloads, 1);
 	assert_int_equal(double_ca.orders, 1);
 }
 
@@ -578,7 +534,7 @@ cut_short_on_the_way_back(void)
 		.key_mode = "back",
 		.authority = "ca",
 		.version = 1,
-		.started_at = now,
+		.started_at = still.now,
 		.parts = 1};
 	char path[4200];
 
@@ -602,12 +558,12 @@ a_way_back_that_was_cut_short_is_gone_to_its_end(void **state)
 
 	(void)state;
 	begin(SERVED("a", "a.example"));
-	shown = "a";
+	still.shown = "a";
 	run(&issue, 0, r);
 	renew_with_new_key();
 	cut_short_on_the_way_back();
 	/* No day is long enough for its key to be switched off meanwhile. */
-	now += 10 * DAY;
+	still.now += 10 * DAY;
 	run(&due, HOUR, r);
 	assert_int_equal(r[0].state, LIFE_DONE);
 	assert_int_equal(live_version("a"), 1);
@@ -625,7 +581,7 @@ a_way_back_to_a_key_that_was_exposed_meanwhile_is_undone(void **state)
 
 	(void)state;
 	begin(SERVED("a", "a.example"));
-	shown = "a";
+	still.shown = "a";
 	run(&issue, 0, r);
 	renew_with_new_key();
 	cut_short_on_the_way_back();
@@ -653,12 +609,7 @@ set_up(void **state)
 {
 	(void)state;
 	softhsm_conf_free(softhsm_token("life", "1234"));
-	services = *system_services();
-	services.now = still_now;
-	services.sleep_ms = still_sleep;
-	services.run = still_run;
-	services.probe = still_probe;
-	now = when_from_utc(2026, 11, 21, 12, 0, 0);
+	still.now = when_from_utc(2026, 11, 21, 12, 0, 0);
 	return 0;
 }
 

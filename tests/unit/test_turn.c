@@ -4,6 +4,7 @@
  */
 #include "support/double_ca.h"
 #include "support/softhsm.h"
+#include "support/still.h"
 #include "support/unit.h"
 
 #include <string.h>
@@ -18,23 +19,7 @@
 
 #define START ((when_t)1790000000)
 
-static when_t now;
-static struct services services;
 static struct config *config;
-
-static when_t
-still_now(void *ctx)
-{
-	(void)ctx;
-	return now;
-}
-
-static void
-still_sleep(void *ctx, int ms)
-{
-	(void)ctx;
-	now += (ms + 999) / 1000;
-}
 
 static void
 begin(void)
@@ -44,7 +29,7 @@ begin(void)
 
 	config_free(config);
 	config = NULL;
-	now = START;
+	still.now = START;
 	snprintf(name, sizeof name, "turn-%d.yaml", ++number);
 	snprintf(text, sizeof text,
 		"state: %s/state-%d\n"
@@ -67,7 +52,8 @@ begin(void)
 static enum life_state
 run(const struct wish *wish)
 {
-	const struct life_conf conf = {.config = config, .services = &services, .command = "test"};
+	const struct life_conf conf = {
+		.config = config, .services = still_services(), .command = "test"};
 	enum life_state state = LIFE_DONE;
 	struct life *l;
 	bool started;
@@ -158,7 +144,7 @@ with_time_left_the_first_has_three_tries_and_what_it_began_is_settled_once(void 
 	double_ca.waits = 1;
 	double_ca.wait = 100;
 	assert_int_equal(renew(), LIFE_WAITING);
-	now += 100;
+	still.now += 100;
 	let_fail(ERR_NETWORK, "a");
 	assert_int_equal(renew(), LIFE_FAILED);
 	assert_int_equal(renew(), LIFE_FAILED);
@@ -185,14 +171,14 @@ an_authority_that_says_when_to_come_back_keeps_its_order(void **state)
 	assert_int_equal(renew(), LIFE_WAITING);
 	let_fail(ERR_BUSY, "a");
 	for (int i = 0; i < 9; i++) {
-		now += 100;
-		double_ca.retry_at = now + 100;
+		still.now += 100;
+		double_ca.retry_at = still.now + 100;
 		assert_int_equal(renew(), LIFE_FAILED);
 	}
 	assert_int_equal(turns(), 0);
 	/* Three days of that: but when time presses it is the next one's turn. */
-	now = START + 85 * DAY;
-	double_ca.retry_at = now + 100;
+	still.now = START + 85 * DAY;
+	double_ca.retry_at = still.now + 100;
 	double_ca.waits = 0;
 	assert_int_equal(renew(), LIFE_DONE);
 	assert_string_equal(double_ca.story, "a order, a settle, b order, b issue, b settle");
@@ -211,11 +197,11 @@ a_busy_one_that_is_back_goes_on_with_the_same_order(void **state)
 	assert_int_equal(renew(), LIFE_WAITING);
 	let_fail(ERR_BUSY, "a");
 	for (int i = 0; i < 5; i++) {
-		now += 100;
-		double_ca.retry_at = now + 100;
+		still.now += 100;
+		double_ca.retry_at = still.now + 100;
 		assert_int_equal(renew(), LIFE_FAILED);
 	}
-	now += 100;
+	still.now += 100;
 	let_fail(ERR_NONE, NULL);
 	assert_int_equal(renew(), LIFE_DONE);
 	assert_string_equal(double_ca.story, "a order, a issue, a settle");
@@ -236,8 +222,8 @@ where_both_refuse_it_goes_back_to_the_first_with_growing_pauses(void **state)
 		assert_int_equal(renew(), LIFE_FAILED);
 		struct attempt a = attempt(&found);
 		assert_true(found);
-		assert_true(a.not_before - now >= pause || i == 3);
-		pause = a.not_before - now;
+		assert_true(a.not_before - still.now >= pause || i == 3);
+		pause = a.not_before - still.now;
 	}
 	assert_int_equal(turns(), 2);
 	assert_string_equal(attempt(&found).authority, "a");
@@ -271,7 +257,7 @@ six_days_are_renewed_at_half_and_not_oftener(void **state)
 	double_ca.lifetime = 6 * DAY;
 	assert_int_equal(renew(), LIFE_DONE);
 	/* The double backdates by an hour. A pass every three hours, for 30 days. */
-	for (; now <= START + 30 * DAY; now += 3 * HOUR)
+	for (; still.now <= START + 30 * DAY; still.now += 3 * HOUR)
 		assert_int_equal(run(&due), LIFE_DONE);
 	assert_int_equal(double_ca.orders, 1 + 10);
 	config_free(config);
@@ -291,9 +277,6 @@ main(void)
 		cmocka_unit_test(six_days_are_renewed_at_half_and_not_oftener),
 	};
 
-	services = *system_services();
-	services.now = still_now;
-	services.sleep_ms = still_sleep;
 	softhsm_conf_free(softhsm_token("turn", "1234"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
