@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "keystay/base/text.h"
+
+/* What stands in a lock that nobody holds. */
+#define LEFT_BY "left by process "
 
 struct lock {
 	int fd;
@@ -57,7 +61,28 @@ lock_release(struct lock *l)
 {
 	if (!l)
 		return;
-	lock_say(l, "");
+	char self[LOCK_TEXT];
+
+	snprintf(self, sizeof self, LEFT_BY "%d", (int)getpid());
+	lock_say(l, self);
 	close(l->fd);
 	free(l);
+}
+
+pid_t
+lock_left_by(const char *path)
+{
+	char text[LOCK_TEXT] = "";
+	int64_t pid;
+
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (!text_starts(text, LEFT_BY) ||
+		!number_parse(text + strlen(LEFT_BY), 1, INT32_MAX, &pid))
+		return 0;
+	return (pid_t)pid;
 }

@@ -223,12 +223,25 @@ wait_for_next(struct agent *a)
 	notify_alive();
 }
 
+/* A command that had the lock after the pass, and whose end was forgotten with that of the pass. */
+static bool
+somebody_came(const struct agent *a)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/lock", a->r->config->state);
+	pid_t last = lock_left_by(path);
+	return last != 0 && last != getpid();
+}
+
 static void
 live(struct agent *a)
 {
 	while (!a->waiting.stop) {
 		pass(a);
 		waiting_forget(&a->waiting);
+		if (somebody_came(a))
+			continue;
 		/* A broken configuration leaves all as it was, the waiting too. */
 		do {
 			if (a->waiting.reload)

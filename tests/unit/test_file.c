@@ -317,11 +317,13 @@ a_lock_has_one_holder_who_says_who_it_is(void **state)
 	lock_say(first, much);
 	assert_ok(lock_try(path, "second", &second, &held, holder, UNIT_ERR));
 	assert_int_equal(strlen(holder), LOCK_TEXT - 1);
+	assert_int_equal(lock_left_by(path), 0);
 	lock_release(first);
-	assert_content(path, "");
+	assert_int_equal(lock_left_by(path), getpid());
 	assert_ok(lock_try(path, "second", &second, &held, holder, UNIT_ERR));
 	assert_true(held);
 	assert_content(path, "second");
+	assert_int_equal(lock_left_by(path), 0);
 	lock_release(second);
 	lock_release(NULL);
 }

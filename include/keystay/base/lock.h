@@ -7,6 +7,7 @@
 #include "keystay/base/err.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct lock;
 
@@ -26,5 +27,8 @@ void lock_say(struct lock *l, const char *self);
 
 /* NULL does nothing. */
 void lock_release(struct lock *l);
+
+/* The process that gave it back last; 0 while it is held, or after a holder that died. */
+pid_t lock_left_by(const char *path);
 
 #endif
