@@ -189,9 +189,9 @@ check: all check-floors check-layout check-lint check-shell unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan fuzz-seeds
 
 # Each end-to-end test is root in mount, network and IPC namespaces of its own.
-# They wait more than they work, so two run side by side.
+# They wait more than they work, so three run side by side.
 E2E = tests/e2e/*.t
-JOBS = 2
+JOBS = 3
 ifeq ($(MODE),asan)
 SANITIZER = ASAN_OPTIONS=fast_unwind_on_malloc=0 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.suppress:print_suppressions=0
