@@ -519,6 +519,7 @@ rebuild_one(struct life *l, const struct certificate_conf *conf, struct err *e)
 	err_set(&why, ERR_FAILED, "certificate '%s': %s", conf->name, f.text);
 	err_hint(&why, "'keystay history %s' says what was done about it", conf->name);
 	alert_warn(l, conf->name, "rebuilt", &why);
+	alert_over(l, conf->name, "rebuild", "what could be rebuilt was");
 	return 0;
 }
 

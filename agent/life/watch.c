@@ -117,7 +117,8 @@ note_all_gone(struct life *l, struct missing *m, struct err *e)
 		return -1;
 	}
 	life_due_again(l);
-	err_set(&why, ERR_TOKEN, "%zu keys are gone from token '%s'", m->count, m->token);
+	err_set(&why, ERR_TOKEN, "%zu %s gone from token '%s'", m->count,
+		m->count == 1 ? "key is" : "keys are", m->token);
 	err_hint(&why,
 		"was the token replaced or wiped? 'keystay history' names them; certificates "
 		"that lived by them get new keys now");

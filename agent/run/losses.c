@@ -62,7 +62,7 @@ check_keys(struct run *r, struct db *db, const struct token_conf *conf, const st
 		run_finding(r, "fail", where,
 			"was the token replaced or wiped? the next 'keystay renew --due' makes new "
 			"keys for certificates that lived by them",
-			"%zu keys are gone: %s", c.gone.count,
+			"%zu %s gone: %s", c.gone.count, c.gone.count == 1 ? "key is" : "keys are",
 			list_join(&c.gone, labels, sizeof labels));
 		rc = rebuild_look_soon(db, conf->name, e);
 	}

@@ -138,9 +138,9 @@ tap "$([ "$("$KEYSTAY" --config "$CONFIG" keys show payments --json | jq '.keys[
 rm -rf "${LAB:?}/tokens"/*
 lab_tokens >/dev/null
 ks_is 4 "check with an empty token" check
-like "$OUT" "fail  token 'web': 1 keys are gone: payments-" "says which keys are gone"
+like "$OUT" "fail  token 'web': 1 key is gone: payments-" "says which keys are gone"
 ks_is 6 "the next look" renew --due
-like "$OUT" "keys are gone from token 'web'" "says so too"
+like "$OUT" "key is gone from token 'web'" "says so too"
 like "$OUT" "not served; the key of the version before is gone" "a server that runs on the old token cannot serve the new key"
 is "$(live)" 0003 "the certificate for it stays in place"
 lab_nginx_stop
