@@ -1,4 +1,5 @@
 /* What a policy looks at in a chain: dates, timestamps of logs, issuers, signatures, usages. */
+#include "support/certificate.h"
 #include "support/unit.h"
 
 #include <stdlib.h>
@@ -10,8 +11,6 @@
 #include <openssl/ct.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-
-#define NOW ((when_t)1790000000)
 
 static EVP_PKEY *ec_key, *rsa_key;
 
@@ -33,7 +32,7 @@ free_keys(void **state)
 	return 0;
 }
 
-struct spec {
+struct traits_spec {
 	const char *subject, *organization, *issuer, *issuer_organization;
 	EVP_PKEY *key, *signer;
 	const EVP_MD *hash;
@@ -57,21 +56,6 @@ name_of(const char *cn, const char *organization)
 }
 
 static void
-extend(X509 *x, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-
-	if (!value)
-		return;
-	X509V3_set_ctx_nodb(&ctx);
-	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(ext);
-	assert_int_equal(X509_add_ext(x, ext, -1), 1);
-	X509_EXTENSION_free(ext);
-}
-
-static void
 add_scts(X509 *x, const uint64_t *timestamps)
 {
 	STACK_OF(SCT) *scts = sk_SCT_new_null();
@@ -91,7 +75,7 @@ add_scts(X509 *x, const uint64_t *timestamps)
 }
 
 static X509 *
-make(const struct spec *s)
+make(const struct traits_spec *s)
 {
 	static long serial = 0x2000;
 	AUTO(X509_NAME) X509_NAME *subject = name_of(s->subject, s->organization);
@@ -107,9 +91,9 @@ make(const struct spec *s)
 	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)NOW);
 	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(NOW + 90 * DAY - 1));
 	X509_set_pubkey(x, s->key);
-	extend(x, NID_basic_constraints, s->constraints);
-	extend(x, NID_key_usage, s->ku);
-	extend(x, NID_ext_key_usage, s->eku);
+	certificate_extend(x, NID_basic_constraints, s->constraints);
+	certificate_extend(x, NID_key_usage, s->ku);
+	certificate_extend(x, NID_ext_key_usage, s->eku);
 	if (s->sct)
 		add_scts(x, s->sct);
 	assert_int_equal(EVP_DigestSignInit(md, &sign, s->hash, NULL, s->signer), 1);
@@ -155,7 +139,7 @@ a_chain_of_three(void **state)
 	static const uint64_t sct[] = {
 		(uint64_t)(NOW + 3600) * 1000 + 999, (uint64_t)(NOW + 1800) * 1000 + 1, 0};
 	AUTO(X509)
-	X509 *leaf = make(&(struct spec){.organization = "A Customer",
+	X509 *leaf = make(&(struct traits_spec){.organization = "A Customer",
 		.issuer = "Issuing CA 1",
 		.issuer_organization = "Trust, Inc.",
 		.key = ec_key,
@@ -166,7 +150,7 @@ a_chain_of_three(void **state)
 		.eku = "serverAuth,clientAuth,1.3.6.1.4.1.311.10.3.4",
 		.sct = sct});
 	AUTO(X509)
-	X509 *issuing = make(&(struct spec){.subject = "Issuing CA 1",
+	X509 *issuing = make(&(struct traits_spec){.subject = "Issuing CA 1",
 		.organization = "Trust, Inc.",
 		.issuer = "Root",
 		.issuer_organization = "Root Org",
@@ -175,7 +159,7 @@ a_chain_of_three(void **state)
 		.hash = EVP_sha256(),
 		.constraints = "critical,CA:TRUE"});
 	AUTO(X509)
-	X509 *root = make(&(struct spec){.subject = "Root",
+	X509 *root = make(&(struct traits_spec){.subject = "Root",
 		.organization = "Root Org",
 		.issuer = "Root",
 		.issuer_organization = "Root Org",
@@ -210,7 +194,7 @@ static void
 a_leaf_alone_without_anything(void **state)
 {
 	AUTO(X509)
-	X509 *leaf = make(&(struct spec){
+	X509 *leaf = make(&(struct traits_spec){
 		.issuer = "Old CA", .key = rsa_key, .signer = rsa_key, .hash = EVP_sha1()});
 	X509 *const all[] = {leaf, NULL};
 	AUTO(chain_traits) struct chain_traits t = {0};
@@ -231,7 +215,8 @@ timestamps_before_the_certificate_and_beyond_all_time(void **state)
 {
 	static const uint64_t early[] = {(uint64_t)(NOW - 1800) * 1000, 0};
 	static const uint64_t late[] = {UINT64_MAX, UINT64_MAX - 1, 0};
-	struct spec s = {.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
+	struct traits_spec s = {
+		.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
 
 	(void)state;
 	s.sct = early;
@@ -252,7 +237,8 @@ static void
 extensions_that_cannot_be_read(void **state)
 {
 	static const int nids[] = {NID_ct_precert_scts, NID_key_usage, NID_ext_key_usage};
-	struct spec s = {.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
+	struct traits_spec s = {
+		.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
 	unsigned char junk[] = {0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0};
 	AUTO(X509) X509 *x = make(&s);
 	ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
@@ -277,7 +263,8 @@ static void
 names_that_are_many_long_or_strange(void **state)
 {
 	AUTO(X509_NAME) X509_NAME *issuer = X509_NAME_new();
-	struct spec s = {.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
+	struct traits_spec s = {
+		.issuer = "CA", .key = ec_key, .signer = ec_key, .hash = EVP_sha256()};
 	AUTO(X509) X509 *x = make(&s);
 	unsigned char wide[400];
 	char text[40];

@@ -1,4 +1,5 @@
 /* Names, requests and chains: what a token signed and what an authority gave, judged. */
+#include "support/certificate.h"
 #include "support/unit.h"
 
 #include <openssl/pem.h>
@@ -9,62 +10,8 @@
 #include "keystay/x509/names.h"
 #include "keystay/x509/ossl.h"
 
-#define NOW ((when_t)1790000000)
-
 static EVP_PKEY *root_key, *inter_key, *our_key, *other_key;
 static X509 *root, *inter;
-
-struct spec {
-	const char *subject;
-	EVP_PKEY *key;
-	X509 *issuer; /* NULL = itself */
-	EVP_PKEY *issuer_key;
-	const char *names; /* subjectAltName; NULL = none */
-	const char *constraints;
-	const char *usage;
-	const char *purpose; /* extendedKeyUsage */
-	when_t from, until;  /* 0 = a month on either side of NOW */
-};
-
-static void
-extend(X509 *x, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-
-	if (!value)
-		return;
-	X509V3_set_ctx_nodb(&ctx);
-	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(ext);
-	assert_int_equal(X509_add_ext(x, ext, -1), 1);
-	X509_EXTENSION_free(ext);
-}
-
-static X509 *
-make(const struct spec *s)
-{
-	static long serial = 0x1000;
-	X509 *x = X509_new();
-	X509_NAME *name = X509_NAME_new();
-
-	X509_set_version(x, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
-	X509_NAME_add_entry_by_txt(
-		name, "CN", MBSTRING_UTF8, (const unsigned char *)s->subject, -1, -1, 0);
-	X509_set_subject_name(x, name);
-	X509_set_issuer_name(x, s->issuer ? X509_get_subject_name(s->issuer) : name);
-	X509_NAME_free(name);
-	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(s->from ? s->from : NOW - 30 * DAY));
-	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(s->until ? s->until : NOW + 30 * DAY));
-	X509_set_pubkey(x, s->key);
-	extend(x, NID_subject_alt_name, s->names);
-	extend(x, NID_basic_constraints, s->constraints);
-	extend(x, NID_key_usage, s->usage);
-	extend(x, NID_ext_key_usage, s->purpose);
-	assert_true(X509_sign(x, s->issuer_key ? s->issuer_key : s->key, EVP_sha256()) > 0);
-	return x;
-}
 
 /* What an authority gives when all is well. */
 static struct spec
@@ -80,24 +27,11 @@ leaf_spec(void)
 		.purpose = "serverAuth,clientAuth"};
 }
 
-/* The PEM of certificates, NULL behind the last; the caller frees. */
-static char *
-pem_of(X509 *const *certificates)
-{
-	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
-	char *data;
-
-	for (; *certificates; certificates++)
-		assert_int_equal(PEM_write_bio_X509(bio, *certificates), 1);
-	long len = BIO_get_mem_data(bio, &data);
-	return strndup(data, (size_t)len);
-}
-
 static struct chain *
 chain_of(X509 *a, X509 *b, X509 *c)
 {
 	X509 *const all[] = {a, b, c, NULL};
-	AUTO(char) char *pem = pem_of(all);
+	AUTO(char) char *pem = certificate_pem(all);
 	struct chain *chain = NULL;
 
 	assert_ok(chain_parse(pem, strlen(pem), &chain, UNIT_ERR));
@@ -118,7 +52,7 @@ static int
 judge(const struct spec *s)
 {
 	AUTO(list) struct list names = {0};
-	AUTO(X509) X509 *leaf = make(s);
+	AUTO(X509) X509 *leaf = certificate_make(s);
 	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
 	struct chain_wish wish = {our_key, &names, NOW, NULL};
 	bool anchored = true;
@@ -198,7 +132,7 @@ a_chain_must_lead_from_one_to_the_next(void **state)
 {
 	AUTO(list) struct list names = {0};
 	struct spec s = leaf_spec(), no_ca = leaf_spec();
-	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(X509) X509 *leaf = certificate_make(&s);
 	struct chain_wish wish = {our_key, &names, NOW, NULL};
 	bool anchored;
 
@@ -224,7 +158,7 @@ a_chain_must_lead_from_one_to_the_next(void **state)
 		.issuer = root,
 		.issuer_key = root_key,
 		.constraints = "critical,CA:FALSE"};
-	AUTO(X509) X509 *weak = make(&no_ca);
+	AUTO(X509) X509 *weak = certificate_make(&no_ca);
 	AUTO(chain) struct chain *below_no_ca = chain_of(leaf, weak, root);
 	assert_refused(chain_judge(below_no_ca, &wish, &anchored, UNIT_ERR), ERR_AUTHORITY,
 		"certificate 2 of the chain is no CA");
@@ -235,17 +169,17 @@ a_chain_must_end_at_the_anchors_where_there_are_some(void **state)
 {
 	AUTO(list) struct list names = {0};
 	struct spec s = leaf_spec();
-	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(X509) X509 *leaf = certificate_make(&s);
 	struct spec foreign = {.subject = "the root",
 		.key = other_key,
 		.constraints = "critical,CA:TRUE",
 		.usage = "critical,keyCertSign"};
-	AUTO(X509) X509 *foreign_root = make(&foreign);
+	AUTO(X509) X509 *foreign_root = certificate_make(&foreign);
 	X509 *const root_alone[] = {root, NULL}, *const inter_alone[] = {inter, NULL},
 		    *const foreign_alone[] = {foreign_root, NULL};
-	AUTO(char) char *root_pem = pem_of(root_alone);
-	AUTO(char) char *inter_pem = pem_of(inter_alone);
-	AUTO(char) char *foreign_pem = pem_of(foreign_alone);
+	AUTO(char) char *root_pem = certificate_pem(root_alone);
+	AUTO(char) char *inter_pem = certificate_pem(inter_alone);
+	AUTO(char) char *foreign_pem = certificate_pem(foreign_alone);
 	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
 	AUTO(chain) struct chain *alone = chain_of(leaf, NULL, NULL);
 	struct chain_wish wish = {our_key, &names, NOW, NULL};
@@ -297,7 +231,7 @@ static void
 text_that_is_no_chain_is_refused(void **state)
 {
 	X509 *const one[] = {inter, NULL};
-	AUTO(char) char *pem = pem_of(one);
+	AUTO(char) char *pem = certificate_pem(one);
 	AUTO(char) char *text = NULL;
 	AUTO(char) char *many = calloc(1, 64 * 1024);
 	size_t len = strlen(pem);
@@ -352,11 +286,11 @@ static void
 the_facts_of_a_leaf_and_the_parts_of_a_chain_are_given(void **state)
 {
 	struct spec s = leaf_spec();
-	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(X509) X509 *leaf = certificate_make(&s);
 	AUTO(chain) struct chain *c = chain_of(leaf, inter, root);
 	X509 *const one[] = {leaf, NULL}, *const rest[] = {inter, root, NULL};
-	AUTO(char) char *leaf_pem = pem_of(one);
-	AUTO(char) char *rest_pem = pem_of(rest);
+	AUTO(char) char *leaf_pem = certificate_pem(one);
+	AUTO(char) char *rest_pem = certificate_pem(rest);
 	AUTO(char) char *first = NULL;
 	AUTO(char) char *behind = NULL;
 	AUTO(char) char *none = NULL;
@@ -393,7 +327,7 @@ renewal_id_of(const char *serial, const unsigned char *key, int key_len)
 {
 	static struct leaf_facts f;
 	struct spec s = leaf_spec();
-	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(X509) X509 *leaf = certificate_make(&s);
 	AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
 	BIGNUM *number = NULL;
 
@@ -444,10 +378,10 @@ a_hostile_issuer_is_shown_without_control_characters(void **state)
 
 	(void)state;
 	ca.key = other_key;
-	AUTO(X509) X509 *issuer = make(&ca);
+	AUTO(X509) X509 *issuer = certificate_make(&ca);
 	s.issuer = issuer;
 	s.issuer_key = other_key;
-	AUTO(X509) X509 *leaf = make(&s);
+	AUTO(X509) X509 *leaf = certificate_make(&s);
 	AUTO(chain) struct chain *c = chain_of(leaf, NULL, NULL);
 	assert_ok(chain_leaf_facts(c, &f, UNIT_ERR));
 	for (const char *p = f.issuer; *p; p++)
@@ -743,7 +677,7 @@ set_up(void **state)
 		.constraints = "critical,CA:TRUE",
 		.usage = "critical,keyCertSign,cRLSign",
 		.until = NOW + 10 * DAY};
-	root = make(&s);
+	root = certificate_make(&s);
 	s = (struct spec){.subject = "an intermediate",
 		.key = inter_key,
 		.issuer = root,
@@ -751,7 +685,7 @@ set_up(void **state)
 		.constraints = "critical,CA:TRUE,pathlen:0",
 		.usage = "critical,keyCertSign,cRLSign",
 		.until = NOW + 15 * DAY};
-	inter = make(&s);
+	inter = certificate_make(&s);
 	return 0;
 }
 
