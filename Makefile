@@ -176,7 +176,8 @@ endif
 
 check-lint:
 	$(Q)cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
-		--suppressions-list=scripts/cppcheck.suppress --error-exitcode=1 -Iinclude \
+		--suppressions-list=scripts/cppcheck.suppress --library=scripts/cppcheck.cfg \
+		--error-exitcode=1 -Iinclude \
 		-j 2 agent && echo "check-lint: cppcheck found nothing"
 
 check-shell:

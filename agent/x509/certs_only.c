@@ -7,6 +7,7 @@
 
 #include "keystay/base/buf.h"
 #include "keystay/base/text.h"
+#include "keystay/x509/base64.h"
 #include "keystay/x509/chain.h"
 
 AUTO_DEFINE(CMS_ContentInfo, CMS_ContentInfo_free)
@@ -136,27 +137,6 @@ read_pem(struct certs *c, const char *text, size_t len, struct err *e)
 	return read && rc == 0 && c->count ? 0 : rc < 0 ? rc : not_a_message(text, len, e);
 }
 
-/* White space anywhere (RFC 8951 3.1), and nothing else that base64 has not. */
-static bool
-decode(const char *text, size_t len, struct buf *ret)
-{
-	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
-	unsigned char *out = malloc(len + 8);
-	int n = 0, last = 0;
-
-	bool ok = ctx && out && !memchr(text, '-', len);
-	if (ok) {
-		EVP_DecodeInit(ctx);
-		ok = EVP_DecodeUpdate(ctx, out, &n, (const unsigned char *)text, (int)len) >= 0 &&
-		     EVP_DecodeFinal(ctx, out + n, &last) == 1;
-	}
-	if (ok)
-		buf_add(ret, out, (size_t)(n + last));
-	EVP_ENCODE_CTX_free(ctx);
-	free(out);
-	return ok && !ret->full && ret->len;
-}
-
 static int
 read_any(struct certs *c, const char *text, size_t len, bool *ret_plain, struct err *e)
 {
@@ -172,7 +152,7 @@ read_any(struct certs *c, const char *text, size_t len, bool *ret_plain, struct 
 		*ret_plain = false;
 		return read_pem(c, text, len, e);
 	}
-	if (decode(text, len, &der) &&
+	if (base64_read(text, len, &der) &&
 		read_binary(c, (const unsigned char *)der.text, der.len, ret_plain, &rc, e))
 		return rc;
 	return not_a_message(text, len, e);
