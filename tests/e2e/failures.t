@@ -116,6 +116,7 @@ OPENSSL_CONF=/dev/null nginx -c "$LAB/nginx.conf" -e "$LAB/log/nginx.error" || e
 LAB_PIDS+=("$(cat "$LAB/nginx.pid")")
 lab_tokens >/dev/null || exit 2
 ks_is 0 "a certificate on the TPM" issue one
+: >"$LAB/rotations"
 "$BIN/tools/rotations" "$CONFIG" one 6 1 >"$LAB/rotations" 2>"$LAB/rotations.err" &
 rotating=$!
 for _ in $(seq 300); do
