@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "keystay/base/log.h"
+#include "http_tls.h"
 
 #define HEADERS_MAX (64 * 1024)
 #define LINKS_MAX 16
@@ -15,7 +16,8 @@
 struct http {
 	CURL *curl;
 	char *name;
-	char *trust;
+	char *trust; /* NULL = nothing is known of the server */
+	struct http_tls tls;
 	unsigned requests;
 	unsigned connections;
 	char said[CURL_ERROR_SIZE];
@@ -23,9 +25,14 @@ struct http {
 
 /* What the callbacks fill while one answer comes in. */
 struct incoming {
+	struct http *http;
+	const struct http_request *request;
 	struct http_answer *answer;
+	char *body; /* to be sent, where the request completes it */
 	size_t headers;
 	bool too_large;
+	bool refused; /* `why` says by what of ours */
+	struct err why;
 };
 
 int
@@ -34,7 +41,7 @@ http_open(const char *name, const char *trust, struct http **ret, struct err *e)
 	static bool started;
 	struct stat st;
 
-	if (!text_same(trust, "system") && stat(trust, &st) < 0) {
+	if (trust && !text_same(trust, "system") && stat(trust, &st) < 0) {
 		err_set(e, ERR_CONFIG, "%s: the trust file '%s' is not there", name, trust);
 		return err_hint(e, "mend 'trust:', or write 'system'");
 	}
@@ -42,7 +49,7 @@ http_open(const char *name, const char *trust, struct http **ret, struct err *e)
 		return err_set(e, ERR_FAILED, "libcurl does not start");
 	started = true;
 	struct http *h = calloc(1, sizeof *h);
-	if (!h || !(h->name = strdup(name)) || !(h->trust = strdup(trust)) ||
+	if (!h || !(h->name = strdup(name)) || (trust && !(h->trust = strdup(trust))) ||
 		!(h->curl = curl_easy_init())) {
 		http_close(h);
 		return err_set(e, ERR_FAILED, "no memory for a connection");
@@ -60,9 +67,23 @@ http_close(struct http *h)
 		log_debug(
 			"%s: %u requests on %u connections", h->name, h->requests, h->connections);
 	curl_easy_cleanup(h->curl);
+	http_tls_free(&h->tls);
 	free(h->name);
 	free(h->trust);
 	free(h);
+}
+
+int
+http_identify(struct http *h, const struct http_identity *id, struct err *e)
+{
+	/* A connection that is kept was made by somebody else. */
+	CURL *fresh = curl_easy_init();
+
+	if (!fresh)
+		return err_set(e, ERR_FAILED, "no memory for a connection");
+	curl_easy_cleanup(h->curl);
+	h->curl = fresh;
+	return http_tls_identify(&h->tls, h->name, id, e);
 }
 
 void
@@ -159,6 +180,67 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 	return len;
 }
 
+static CURLcode
+prepare_tls(CURL *curl, void *ssl_ctx, void *ctx)
+{
+	(void)curl;
+	return http_tls_prepare(ctx, ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
+/* The connection is there, nothing was sent: the body gets the channel's name. */
+static int
+complete(void *ctx, char *from, char *to, int from_port, int to_port)
+{
+	struct incoming *in = ctx;
+	const struct http_request *r = in->request;
+	struct curl_tlssessioninfo *info = NULL;
+	struct http_channel channel = {.binding = ""};
+
+	(void)from;
+	(void)to;
+	(void)from_port;
+	(void)to_port;
+	in->refused = true;
+	memset(in->body, '\n', r->body_len);
+	if (curl_easy_getinfo(in->http->curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
+		info->backend != CURLSSLBACKEND_OPENSSL || !info->internals ||
+		!http_tls_channel(info->internals, &channel)) {
+		err_set(&in->why, ERR_NETWORK, "%s: the connection to '%s' has no channel binding",
+			in->http->name, r->url);
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (r->complete(r->ctx, &channel, in->body, r->body_len, &in->why) < 0)
+		return CURL_PREREQFUNC_ABORT;
+	in->refused = false;
+	return CURL_PREREQFUNC_OK;
+}
+
+static void
+set_tls(struct http *h)
+{
+	CURL *c = h->curl;
+
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &h->tls);
+	if (!h->trust) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	} else if (!text_same(h->trust, "system")) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, h->trust);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	}
+}
+
+static void
+set_login(CURL *c, const struct http_login *login)
+{
+	curl_easy_setopt(
+		c, CURLOPT_HTTPAUTH, (long)(login->digest ? CURLAUTH_DIGEST : CURLAUTH_BASIC));
+	curl_easy_setopt(c, CURLOPT_USERNAME, login->username);
+	curl_easy_setopt(c, CURLOPT_PASSWORD, (const char *)secret_bytes(login->password));
+}
+
 static void
 set_options(struct http *h, const struct http_request *r, struct incoming *in,
 	struct curl_slist *headers)
@@ -178,23 +260,29 @@ set_options(struct http *h, const struct http_request *r, struct incoming *in,
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)HTTP_REQUEST_LIMIT);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	if (!text_same(h->trust, "system")) {
-		curl_easy_setopt(c, CURLOPT_CAINFO, h->trust);
-		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-	}
+	set_tls(h);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, in);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, in);
 	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->ceiling);
+	if (r->login)
+		set_login(c, r->login);
 	if (r->method == HTTP_HEAD)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	if (r->method == HTTP_POST) {
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, in->body ? in->body : r->body);
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+	}
+	if (in->body) {
+		/* Of this connection alone: no session, nothing that was kept. */
+		curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+		curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+		curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, complete);
+		curl_easy_setopt(c, CURLOPT_PREREQDATA, in);
 	}
 }
 
@@ -213,6 +301,8 @@ request_headers(const struct http_request *r)
 		snprintf(line, sizeof line, "Accept: %s", r->accept);
 		headers = curl_slist_append(headers, line);
 	}
+	if (r->header)
+		headers = curl_slist_append(headers, r->header);
 	return headers;
 }
 
@@ -222,6 +312,13 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 {
 	const char *why = h->said[0] ? h->said : curl_easy_strerror(code);
 
+	if (in->refused) {
+		*e = in->why;
+		return -1;
+	}
+	if (h->tls.problem[0])
+		return err_set(e, ERR_FAILED, "%s: the client certificate cannot be used: %s",
+			h->name, h->tls.problem);
 	if (in->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		return err_set(e, ERR_AUTHORITY, "%s: the answer of '%s' is larger than %zu bytes",
 			h->name, r->url, r->ceiling);
@@ -229,6 +326,8 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 		err_set(e, ERR_AUTHORITY, "%s: '%s' is not an https URL", h->name, r->url);
 		return err_hint(e, "an authority is spoken to over https only");
 	}
+	if (http_tls_blames_us(&h->tls, h->name, r->url, e))
+		return -1;
 	err_set(e, ERR_NETWORK, "%s: no answer from '%s': %s", h->name, r->url, why);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_hint(e, "its HTTPS certificate is not trusted: name its CA in 'trust:'");
@@ -243,16 +342,24 @@ int
 http_send(struct http *h, const struct http_request *r, struct http_answer *ret, struct err *e)
 {
 	struct http_answer answer = {.body = BUF(r->ceiling)};
-	struct incoming in = {.answer = &answer};
+	struct incoming in = {.http = h, .request = r, .answer = &answer};
 	long status = 0, connections = 0;
 
+	if (!h->trust && (r->login || r->method == HTTP_POST || h->tls.certificate))
+		BUG("something of ours for a server that nothing is known of");
+	AUTO(char) char *body = r->complete ? calloc(1, r->body_len + 1) : NULL;
+	if (r->complete && !(in.body = body))
+		return err_set(e, ERR_FAILED, "no memory for a request");
 	struct curl_slist *headers = request_headers(r);
 	h->said[0] = '\0';
+	http_tls_forget(&h->tls);
 	set_options(h, r, &in, headers);
 	CURLcode code = curl_easy_perform(h->curl);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(h->curl, CURLINFO_NUM_CONNECTS, &connections);
 	curl_slist_free_all(headers);
+	/* What is not set anew does not stay behind with a secret in it. */
+	curl_easy_reset(h->curl);
 	h->requests++;
 	h->connections += (unsigned)connections;
 	if (code != CURLE_OK) {
