@@ -147,6 +147,7 @@ is "$(journaled payments renewed)" 2 "another order for a certificate that is re
 is "$(grep '^POST /order-plz' "$LAB/log/requests" | tail -n +$((before + 1)) | sed 's/^[^{]*//' | jq -r 'has("replaces")' | tr '\n' ' ')" "true false " "the second time without 'replaces'"
 
 # --- an authority that only talks nonsense does not let it lapse
+wait_for '[ "$(db "SELECT count(*) FROM renewal_info WHERE chosen_at > 0 AND ari_id = (SELECT ari_id FROM version ORDER BY number DESC LIMIT 1)")" = 1 ]'
 agent_heard '^STATUS=1 certificates; next: '
 rule "renewalInfo/ html"
 db "UPDATE version SET not_before = not_before - 85 * $DAY, not_after = not_after - 85 * $DAY, installed_at = installed_at - 85 * $DAY"
