@@ -112,7 +112,7 @@ lab_boot() {
 }
 
 lab_in() {
-	nsenter -t "$LAB_INIT" --mount --pid --cgroup --uts --ipc -- \
+	nsenter -t "$LAB_INIT" --root --mount --pid --cgroup --uts --ipc -- \
 		env -i LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin "$@"
 }
 
