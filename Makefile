@@ -59,8 +59,8 @@ DOUBLES = $(patsubst tests/doubles/%.c,$(OUT)/doubles/%.so,$(wildcard tests/doub
 SHELL_FILES := $(wildcard scripts/deps scripts/test-servers scripts/demo scripts/check-floors scripts/run-unit scripts/tokens-table scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps tools demo test check check-floors check-layout check-lint check-shell unit e2e \
-	fuzz fuzz-run fuzz-seeds proof-daemon proof-kill proof-rotate proof-tokens proof-signing \
+.PHONY: all deps tools libest-server demo test check check-floors check-layout check-lint check-shell \
+	unit e2e fuzz fuzz-run fuzz-seeds proof-daemon proof-kill proof-rotate proof-tokens proof-signing \
 	proof-guard proof-guard-cost proof-scale tokens-table clean install uninstall
 # The program people run is always the release one.
 ifeq ($(MODE),release)
@@ -145,6 +145,18 @@ $(OUT)/tools/%: $(OUT)/tests/tools/%.o $(SANITIZED) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
 
+# An EST server on libest, for tests alone; only here is the library needed, and fetched.
+LIBEST = build/libest/usr
+LIBEST_LIB = $(LIBEST)/lib/$(shell gcc -print-multiarch)
+libest-server: $(OUT)/tools/est-libest
+$(LIBEST)/include/est/est.h:
+	$(Q)scripts/test-servers libest
+$(OUT)/tests/libest/est-libest.o: $(LIBEST)/include/est/est.h
+$(OUT)/tests/libest/est-libest.o: CFLAGS += -isystem $(LIBEST)/include
+$(OUT)/tools/est-libest: $(OUT)/tests/libest/est-libest.o $(SANITIZED) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ -L$(LIBEST_LIB) -lest -Wl,-rpath,$(CURDIR)/$(LIBEST_LIB) $(LIBS)
+
 # PKCS#11 modules that misbehave. Never sanitised (what loads them may be), never unloaded (what
 # was told to one must outlive a C_Finalize with dlclose).
 $(OUT)/doubles/%.so: tests/doubles/%.c
@@ -197,7 +209,7 @@ ifeq ($(MODE),asan)
 SANITIZER = ASAN_OPTIONS=fast_unwind_on_malloc=0 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.suppress:print_suppressions=0
 endif
-e2e: all tools
+e2e: all tools $(if $(shell grep -l lab_libest $(wildcard $(E2E)) /dev/null),libest-server)
 	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove -j $(JOBS) --timer --exec tests/e2e/in-namespace $(E2E)
 
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
