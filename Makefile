@@ -143,7 +143,10 @@ TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(wildcard tests/tools/*.c))
 tools: $(TOOLS) $(DOUBLES)
 $(OUT)/tools/%: $(OUT)/tests/tools/%.o $(SANITIZED) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(OPT) $(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(OPT) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS)
+
+# A tool in several files.
+$(OUT)/tools/est-server: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/tools/est/*.c))
 
 # An EST server on libest, for tests alone; only here is the library needed, and fetched.
 LIBEST = build/libest/usr
