@@ -57,9 +57,14 @@ agent_heard() {
 	wait_for 'agent_says | grep -qE -- "$AGENT_REGEX"' "${2:-60}"
 }
 
-agent_wake() {
-	: >>"$LAB/state/lock"
+# Does something as a command of keystay's does: with the lock of the state folder, which says in the
+# end who had it. So the agent hears of it whenever it comes.
+as_command() {
+	flock -w 60 "$LAB/state/lock" bash -c '"${@:2}" && printf "left by process %d" $$ >"$1"' \
+		bash "$LAB/state/lock" "$@"
 }
+
+agent_wake() { as_command true; }
 
 agent_stop() {
 	kill "$AGENT"
@@ -79,14 +84,13 @@ db() { "$BIN/tools/db-run" "$LAB/state/keystay.db" "$1"; }
 
 # Makes a certificate due, by something that happened to it.
 make_due() {
-	db "UPDATE certificate SET cause_at = 1, cause = '${2:-test}' WHERE name = '$1'"
-	agent_wake
+	as_command "$BIN/tools/db-run" "$LAB/state/keystay.db" \
+		"UPDATE certificate SET cause_at = 1, cause = '${2:-test}' WHERE name = '$1'"
 }
 
 # What is parked is to be tried now.
 unpark() {
-	db "UPDATE attempt SET not_before = 0"
-	agent_wake
+	as_command "$BIN/tools/db-run" "$LAB/state/keystay.db" "UPDATE attempt SET not_before = 0"
 }
 
 # How many lines of the journal of a certificate are of a kind.
