@@ -59,7 +59,7 @@ DOUBLES = $(patsubst tests/doubles/%.c,$(OUT)/doubles/%.so,$(wildcard tests/doub
 SHELL_FILES := $(wildcard scripts/deps scripts/test-servers scripts/demo scripts/check-floors scripts/run-unit scripts/tokens-table scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps tools libest-server demo test check check-floors check-layout check-lint check-shell \
+.PHONY: all deps tools programs libest-server demo test check check-floors check-layout check-lint check-shell \
 	unit e2e fuzz fuzz-run fuzz-seeds proof-daemon proof-kill proof-rotate proof-tokens proof-signing \
 	proof-guard proof-guard-cost proof-scale tokens-table clean install uninstall
 # The program people run is always the release one.
@@ -215,8 +215,14 @@ endif
 e2e: all tools $(if $(shell grep -l lab_libest $(wildcard $(E2E)) /dev/null),libest-server)
 	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove -j $(JOBS) --timer --exec tests/e2e/in-namespace $(E2E)
 
+# All that is compiled for the tests, so that they themselves run without make's own jobs.
+PARALLEL = -j$(shell nproc)
+programs: all tools $(UNIT_PROGRAMS) $(if $(filter asan,$(MODE)),$(FUZZ:%=$(OUT)/fuzz/%))
+
 # Each part in a make of its own: what `deps` installs is there when the next one looks for it.
 test: deps
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) programs
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) MODE=asan programs
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan e2e \

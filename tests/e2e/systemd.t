@@ -207,7 +207,7 @@ asks_for_reload() {
 }
 # until_reloads WORD COUNT
 until_reloads() {
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ "$(reloads "$1")" = "$2" ] && return 0
 		sleep 0.05
 	done
