@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "acme_problem.h"
+#include "come_back.h"
 #include "keystay/base/log.h"
 #include "keystay/ca/jws.h"
-#include "keystay/net/header.h"
 #include "keystay/x509/ossl.h"
 
 void
@@ -69,12 +69,7 @@ acme_url(const json_t *from, const char *member, char to[ACME_URL_MAX], struct e
 when_t
 acme_come_back(struct acme *a, const struct http_answer *answer, int fallback)
 {
-	when_t now = services_now(a->services);
-	/* A moment is one of the server's clock, which need not be ours. */
-	when_t theirs = answer->date ? answer->date : now, when = theirs + fallback;
-
-	(void)retry_after_parse(answer->retry_after, strlen(answer->retry_after), theirs, &when);
-	return now + (when > theirs ? when - theirs : 1);
+	return come_back(services_now(a->services), answer, fallback, NULL);
 }
 
 /* Keeps the nonce that came with an answer (6.5). */
@@ -266,9 +261,9 @@ acme_reply_free(struct acme_reply *r)
 }
 
 int
-acme_check(const struct authority_conf *conf, const struct services *s, struct err *e)
+acme_check(const struct authority_conf *conf, const struct ca_needs *needs, struct err *e)
 {
-	struct acme a = {.conf = conf, .services = s};
+	struct acme a = {.conf = conf, .services = needs->services};
 	char name[96];
 
 	snprintf(name, sizeof name, "authority '%s'", conf->name);

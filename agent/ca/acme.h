@@ -39,7 +39,8 @@ struct acme {
 int acme_open(const struct authority_conf *conf, const struct ca_needs *needs, void **ret,
 	struct err *e) MUST_USE;
 const char *acme_account(void *ca);
-int acme_check(const struct authority_conf *conf, const struct services *s, struct err *e) MUST_USE;
+int acme_check(
+	const struct authority_conf *conf, const struct ca_needs *needs, struct err *e) MUST_USE;
 void acme_close(void *ca);
 
 /* One plain GET, its answer under the usual ceiling. */

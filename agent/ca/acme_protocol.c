@@ -10,6 +10,7 @@
 const struct ca_ops acme_ops = {
 	.word = "acme",
 	.needs_challenge = true,
+	.needs_account = true,
 	.open = acme_open,
 	.advance = acme_advance,
 	.settle = acme_settle,

@@ -1,8 +1,9 @@
 #include "keystay/ca/protocols.h"
 
 #include "acme_protocol.h"
+#include "est_protocol.h"
 
-static const struct ca_ops *const protocols[] = {&acme_ops};
+static const struct ca_ops *const protocols[] = {&acme_ops, &est_ops};
 
 const struct ca_ops *
 ca_protocol(const char *word)
@@ -16,5 +17,5 @@ ca_protocol(const char *word)
 const char *
 ca_protocol_words(void)
 {
-	return "acme";
+	return "acme, est";
 }

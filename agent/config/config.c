@@ -179,6 +179,15 @@ index_certificates(struct config *c, struct err *e)
 	return 0;
 }
 
+static bool
+any_has_anchors(const struct config *c, const struct certificate_conf *cert)
+{
+	for (size_t i = 0; i < cert->authority.count; i++)
+		if (config_authority(c, cert->authority.item[i])->ops->has_anchors)
+			return true;
+	return false;
+}
+
 static int
 check_certificate(const struct config *c, const struct certificate_conf *cert, struct err *e)
 {
@@ -197,6 +206,11 @@ check_certificate(const struct config *c, const struct certificate_conf *cert, s
 				"certificate '%s': authority '%s' needs a 'challenge:'", cert->name,
 				a->name);
 	}
+	for (size_t i = 0; i < cert->installs; i++)
+		if (cert->install[i].path[FILE_ANCHORS] && !any_has_anchors(c, cert))
+			return mark_fail(&cert->install[i].at, e,
+				"certificate '%s': none of its authorities has 'anchors'",
+				cert->name);
 	for (size_t i = 0; i < cert->names.count; i++)
 		if (name_is_wildcard(cert->names.item[i]) && cert->challenge.type)
 			return mark_fail(&cert->at, e,
@@ -247,10 +261,11 @@ check_references(struct config *c, struct err *e)
 		const struct authority_conf *a = &c->authority[i];
 		if (config_authority(c, a->name) != a)
 			return mark_fail(&a->at, e, "the authority '%s' is there twice", a->name);
-		if (!config_token(c, a->account_key.token))
+		const char *token = authority_token(a);
+		if (token && !config_token(c, token))
 			return mark_fail(&a->at, e,
 				"authority '%s': there is no token '%s' under 'tokens:'", a->name,
-				a->account_key.token);
+				token);
 		if (a->policy && !policy_find(c->policies, a->policy)) {
 			mark_fail(&a->at, e, "authority '%s': there is no policy '%s'", a->name,
 				a->policy);

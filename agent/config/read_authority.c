@@ -2,6 +2,9 @@
 
 #include "keystay/ca/protocols.h"
 #include "keystay/config/config.h"
+#include <string.h>
+
+#include "read_est.h"
 
 static int
 read_protocol(struct yaml *y, void *authority, struct err *e)
@@ -58,29 +61,60 @@ static const struct yaml_key keys[] = {
 	{"name", read_name, offsetof(struct authority_conf, name), YAML_REQUIRED},
 	{"protocol", read_protocol, 0, YAML_REQUIRED},
 	{"url", read_url, offsetof(struct authority_conf, url), YAML_REQUIRED},
-	{"contact", yaml_list_or_one, offsetof(struct authority_conf, contact), 0},
-	{"agree_terms", yaml_bool, offsetof(struct authority_conf, agree_terms), 0},
 	{"trust", yaml_text, offsetof(struct authority_conf, trust), 0},
 	{"issuer", yaml_text, offsetof(struct authority_conf, issuer), 0},
+	{"contact", yaml_list_or_one, offsetof(struct authority_conf, contact), 0},
+	{"agree_terms", yaml_bool, offsetof(struct authority_conf, agree_terms), 0},
 	{"profile", yaml_text, offsetof(struct authority_conf, profile), 0},
-	{"account_key", read_account_key, 0, YAML_REQUIRED},
+	{"account_key", read_account_key, 0, 0},
 	{"policy", yaml_text, offsetof(struct authority_conf, policy), 0},
 };
+
+/* The keys of an authority depend on its protocol, which may come behind them: all are read. */
+static int
+check_protocol(struct authority_conf *a, struct err *e)
+{
+	bool acme = a->contact.count || a->agree_terms || a->profile || a->account_key.token ||
+		    a->policy;
+
+	if (a->ops->needs_account) {
+		if (!a->account_key.token)
+			return mark_fail(&a->at, e,
+				"an authority has no 'account_key', and 'protocol: %s' needs it",
+				a->ops->word);
+		if (read_est_any(&a->est))
+			return mark_fail(&a->at, e,
+				"authority '%s': 'label', 'username', 'password', 'auth', 'pop', "
+				"'identity', 'bootstrap', 'redirects' and 'pending_limit' are for "
+				"'protocol: est' only",
+				a->name);
+		return 0;
+	}
+	if (acme)
+		return mark_fail(&a->at, e,
+			"authority '%s': 'contact', 'agree_terms', 'profile', 'account_key' and 'policy' "
+			"are for 'protocol: acme' only",
+			a->name);
+	return read_est_check(a, e);
+}
 
 int
 read_authority(struct yaml *y, void *config, struct err *e)
 {
 	struct config *c = config;
 	struct authority_conf *a = read_append(&c->authority, &c->authorities, sizeof *a, e);
+	struct yaml_key all[COUNT(keys) + READ_EST_KEYS];
 
 	if (!a)
 		return -1;
+	memcpy(all, keys, sizeof keys);
+	memcpy(all + COUNT(keys), read_est_keys, sizeof read_est_keys);
 	a->account_key.type = KEY_EC_P256;
 	(void)yaml_next_is_mapping(y);
 	a->at = yaml_mark(y);
-	if (yaml_mapping(y, "an authority", keys, COUNT(keys), a, e) < 0)
+	if (yaml_mapping(y, "an authority", all, COUNT(all), a, e) < 0 || check_protocol(a, e) < 0)
 		return -1;
-	if (!a->trust && !(a->trust = strdup("system")))
+	if (!a->trust && !a->est.bootstrap && !(a->trust = strdup("system")))
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
 	/* An empty text means what an absent one does. */
 	if (a->issuer && !*a->issuer) {
@@ -101,4 +135,5 @@ authority_conf_clear(struct authority_conf *a)
 	free(a->profile);
 	free(a->account_key.token);
 	free(a->policy);
+	est_conf_clear(&a->est);
 }

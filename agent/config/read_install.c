@@ -87,6 +87,7 @@ static const struct yaml_key path_keys[] = {
 	{"fullchain", read_path, TARGET(path[FILE_FULLCHAIN]), 0},
 	{"key", read_path, TARGET(path[FILE_KEY]), 0},
 	{"combined", read_path, TARGET(path[FILE_COMBINED]), 0},
+	{"anchors", read_path, TARGET(path[FILE_ANCHORS]), 0},
 };
 
 static int

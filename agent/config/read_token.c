@@ -1,7 +1,7 @@
 #include "read.h"
 
 #include "keystay/config/config.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/roads.h"
 
 static int
@@ -11,7 +11,7 @@ read_pin(struct yaml *y, void *char_slot, struct err *e)
 
 	if (yaml_text(y, slot, e) < 0)
 		return -1;
-	if (pin_source_valid(*slot))
+	if (source_valid(*slot))
 		return 0;
 	/* The text may be the PIN itself: it is not shown. */
 	struct mark at = yaml_mark(y);

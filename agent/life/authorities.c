@@ -10,6 +10,8 @@
 #include "internal.h"
 #include "ledger.h"
 #include "limits.h"
+#include "shown.h"
+#include "trust.h"
 
 /* A new key for the account; the authority's account of the old one is left behind. */
 static int
@@ -73,15 +75,16 @@ need_account(struct life *l, const struct authority_conf *a, struct account_row 
 	return key_get(l->db, row->key_id, key, e);
 }
 
+/* The account and its key, for protocols that have them. */
 static int
-open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o, struct err *e)
+prepare_account(struct life *l, const struct authority_conf *a, struct open_ca *o,
+	struct account_row *account, struct err *e)
 {
-	struct account_row account;
 	struct key_row key;
 	struct token *t;
 
-	if (need_account(l, a, &account, &key, e) < 0 ||
-		account_key_settle(l, a, &account, &key, e) < 0 ||
+	if (need_account(l, a, account, &key, e) < 0 ||
+		account_key_settle(l, a, account, &key, e) < 0 ||
 		life_key_ensure(l, &key, &o->public, e) < 0)
 		return err_in(e, "authority '%s': account key", a->name);
 	if (!text_same(key.state, KEY_ACTIVE) &&
@@ -92,11 +95,53 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 	text_copy(key.state, sizeof key.state, KEY_ACTIVE);
 	ledger_follow(l, &key);
 	o->account_key = key;
+	return 0;
+}
+
+/* Who a session's word about an anchor is from. */
+struct naming {
+	struct life *l;
+	const struct authority_conf *conf;
+};
+
+static int
+learn(void *naming, X509 *ca, const char *voucher, struct err *e)
+{
+	const struct naming *n = naming;
+
+	return trust_learn(n->l, n->conf, ca, voucher, e);
+}
+
+static int
+prepare_identity(struct life *l, const struct authority_conf *a, struct open_ca *o, struct err *e)
+{
+	if (!(o->identity = calloc(1, sizeof *o->identity)) ||
+		!(o->naming = calloc(1, sizeof *o->naming)))
+		return err_set(e, ERR_FAILED, "no memory for a session");
+	*o->naming = (struct naming){l, a};
+	return shown_identity(l, a, o->identity, e);
+}
+
+static int
+open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o, struct err *e)
+{
+	struct account_row account = {.url = ""};
+	AUTO(char) char *anchors = NULL;
+	char path[4096];
+
+	if ((a->ops->needs_account && prepare_account(l, a, o, &account, e) < 0) ||
+		(a->ops->signs && prepare_identity(l, a, o, e) < 0) ||
+		(a->ops->has_anchors && trust_settle(l, a, path, &anchors, e) < 0))
+		return -1;
 	const struct ca_needs needs = {
 		.services = l->services,
 		.account_key = o->key,
 		.account_public = o->public,
 		.account_url = account.url,
+		.anchors = anchors,
+		.identity = o->identity && o->identity->there ? &o->identity->id : NULL,
+		.anchor = learn,
+		.ctx = o->naming,
 	};
 	return a->ops->open(a, &needs, &o->session, e);
 }
@@ -132,15 +177,17 @@ life_authority(struct life *l, const char *name, struct open_ca **ret, struct er
 		return err_set(
 			e, ERR_CONFIG, "there is no authority '%s' under 'authorities:'", name);
 	struct open_ca *o = &l->ca[a - l->config->authority];
-	/* What fails now, fails by the token of its account key. */
-	l->last_token = &l->token[config_token(l->config, a->account_key.token) - l->config->token];
+	/* What fails now, fails by the token of its account key, or of its identity. */
+	if (authority_token(a))
+		l->last_token =
+			&l->token[config_token(l->config, authority_token(a)) - l->config->token];
 	if (!o->session && !o->failed && open_authority(l, a, o, &o->err) < 0)
 		o->failed = true;
 	if (o->failed) {
 		*e = o->err;
 		return -1;
 	}
-	if (authority_keep_limit(l, a, &o->account_key, e) < 0)
+	if (a->ops->needs_account && authority_keep_limit(l, a, &o->account_key, e) < 0)
 		return -1;
 	*ret = o;
 	return 0;
@@ -155,6 +202,10 @@ life_close_authorities(struct life *l)
 			l->config->authority[i].ops->close(o->session);
 		EVP_PKEY_free(o->key);
 		EVP_PKEY_free(o->public);
+		if (o->identity)
+			shown_free(o->identity);
+		free(o->identity);
+		free(o->naming);
 		*o = (struct open_ca){.down_until = o->down_until, .err = o->err};
 	}
 }

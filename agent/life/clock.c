@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "keystay/life/trust.h"
 #include "keystay/net/http.h"
 #include "keystay/state/memory.h"
 
@@ -16,13 +17,24 @@ ask(struct life *l, const struct authority_conf *a, when_t *ret, struct err *e)
 	AUTO(http_answer) struct http_answer answer = {0};
 	const struct http_request r = {
 		.method = HTTP_GET, .url = a->url, .ceiling = ANSWER_MAX, .follow = true};
+	AUTO(char) char *anchors = NULL;
 	struct http *http;
 	char name[96];
+	bool implicit = a->trust && text_same(a->trust, "system");
+	int rc = 0;
 
 	snprintf(name, sizeof name, "authority '%s'", a->name);
-	if (http_open(name, a->trust, &http, e) < 0)
+	bool learns = a->ops->has_anchors && !implicit;
+	if ((learns && trust_known(l->db, a, &anchors, e) < 0) ||
+		http_open(name, learns ? NULL : a->trust, &http, e) < 0)
 		return -1;
-	int rc = l->services->http(l->services->ctx, http, &r, &answer, e);
+	/* Of a server that nothing is known of, no time is believed. */
+	if (learns && !*anchors)
+		rc = err_set(e, ERR_AUTHORITY, "%s: nothing is known of it yet", name);
+	else if (learns)
+		rc = http_trust(http, anchors, e);
+	if (rc == 0)
+		rc = l->services->http(l->services->ctx, http, &r, &answer, e);
 	http_close(http);
 	if (rc < 0)
 		return -1;

@@ -62,6 +62,8 @@ struct open_token {
 struct open_ca {
 	void *session;
 	EVP_PKEY *key, *public;
+	struct shown *identity; /* `identity:` of the authority; NULL = none */
+	struct naming *naming;  /* for what the session tells of anchors */
 	struct key_row account_key;
 	bool failed;
 	struct err err;
@@ -77,6 +79,8 @@ struct done_reload {
 
 struct book;
 struct due;
+struct shown;
+struct naming;
 
 struct life {
 	struct life_conf conf;

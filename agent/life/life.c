@@ -10,7 +10,6 @@
 #include "keystay/state/accounts.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/journal.h"
-#include "keystay/token/pin.h"
 #include "alert.h"
 #include "back.h"
 #include "due.h"
@@ -303,7 +302,7 @@ waits_for_pin(struct life *l, const struct work *w)
 	for (size_t i = 0; i < l->config->tokens; i++) {
 		const struct token_conf *t = &l->config->token[i];
 		bool used = text_same(t->name, w->conf->token) ||
-			    (a && a->account_key.token && text_same(t->name, a->account_key.token));
+			    (a && authority_token(a) && text_same(t->name, authority_token(a)));
 		if (used && token_pin_refused(l->db, t))
 			return true;
 	}

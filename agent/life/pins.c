@@ -5,6 +5,7 @@
 
 #include "keystay/state/refusals.h"
 #include "keystay/token/admin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/pin.h"
 
 /* A PIN that was refused is not tried again until its source changes. */
@@ -20,15 +21,14 @@ may_try_pin(struct db *db, const struct token_conf *t, struct err *e)
 	if (!found || !text_same(was.source, t->pin))
 		return 0;
 	struct pin_mark now = pin_source_mark(t->pin);
-	if (pin_source_is_file(t->pin) &&
-		(was.inode != now.inode || was.changed_ns != now.changed_ns ||
-			was.size != now.size))
+	if (source_is_file(t->pin) && (was.inode != now.inode || was.changed_ns != now.changed_ns ||
+					      was.size != now.size))
 		return 0;
 	err_set(e, ERR_PIN,
 		"token '%s': the PIN of '%s' was refused on %s%s%s%s and is not tried again",
 		t->name, t->pin, when_format(was.at, when), was.flag[0] ? " (the token said '" : "",
 		was.flag, was.flag[0] ? "')" : "");
-	if (pin_source_is_file(t->pin))
+	if (source_is_file(t->pin))
 		return err_hint(e, "put the right PIN into '%s'", t->pin + strlen("file:"));
 	return err_hint(e, "set the right PIN, then 'keystay token pin %s --retry'", t->name);
 }
@@ -71,7 +71,7 @@ open_fresh(struct db *db, const struct services *s, const struct token_conf *t, 
 	/* The mark is taken before the PIN is read: a change in between is seen as a change. */
 	struct pin_mark mark = pin_source_mark(t->pin);
 	snprintf(what, sizeof what, "PIN of token '%s'", t->name);
-	if (pin_get(t->pin, what, &pin, e) < 0)
+	if (source_get(t->pin, what, &pin, e) < 0)
 		return -1;
 	if (token_open(t, road, pin, ret, &answer, e) < 0) {
 		if (answer.refused)
@@ -113,7 +113,7 @@ token_change_pin_once(struct db *db, const struct services *s, const struct toke
 	if (db && may_try_pin(db, t, e) < 0)
 		return -1;
 	struct pin_mark mark = pin_source_mark(t->pin);
-	if (pin_get(t->pin, "PIN of now", &old_pin, e) < 0)
+	if (source_get(t->pin, "PIN of now", &old_pin, e) < 0)
 		return -1;
 	if (token_change_pin(t, old_pin, new_pin, &answer, e) == 0)
 		return 0;

@@ -7,7 +7,7 @@
 #include "keystay/base/log.h"
 #include "keystay/life/pins.h"
 #include "keystay/state/capability.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/roads.h"
 #include "internal.h"
 
@@ -207,7 +207,7 @@ probe_token(const struct probe *p, struct token **t, struct capabilities *ret, s
 	struct key_name name;
 
 	/* A PIN that is read only once, or typed, is not there for another process. */
-	bool again = p->config_path && pin_source_is_file(p->conf->pin);
+	bool again = p->config_path && source_is_file(p->conf->pin);
 	if (clean_up(p, *t, e) < 0 || token_probe_begin(*t, ret, e) < 0 ||
 		probe_types(p, t, ret, e) < 0 || choose_name(p, KEY_EC_P256, &name, e) < 0 ||
 		token_probe_sight(*t, &name, again ? call_witness : NULL, (void *)p, ret, e) < 0)

@@ -24,13 +24,13 @@ request_part(struct life *l, struct work *w, struct part *p, struct err *e)
 {
 	AUTO(EVP_PKEY) EVP_PKEY *public = NULL, *key = NULL;
 	AUTO(buf) struct buf der = BUF(CSR_MAX);
+	const struct csr_wish wish = {.subject = &w->conf->subject, .names = &w->conf->names};
 	struct key_row row;
 	struct token *t;
 
 	if (key_get(l->db, p->key_id, &row, e) < 0 || life_key_ensure(l, &row, &public, e) < 0 ||
 		judge_part(l, w, &row, public, e) < 0 || life_key_load(l, &row, &key, &t, e) < 0 ||
-		csr_make(token_context(t), key, public, &w->conf->subject, &w->conf->names, &der,
-			e) < 0)
+		csr_make(token_context(t), key, public, &wish, &der, e) < 0)
 		return -1;
 	free(p->csr);
 	free(p->cookie);

@@ -15,6 +15,7 @@
 #include "back.h"
 #include "internal.h"
 #include "ledger.h"
+#include "trust.h"
 
 /* The number of the new version, stored before anything is written under it. */
 static int
@@ -76,6 +77,27 @@ write_part(struct life *l, struct work *w, size_t index, const char *folder, gid
 	return 0;
 }
 
+/*
+ * What the authority may issue by is not of one version: a link to the bundle, which follows it.
+ * Without anchors there is none.
+ */
+static int
+link_anchors(struct life *l, const struct work *w, const char *folder, struct err *e)
+{
+	const struct authority_conf *a = config_authority(l->config, w->attempt.authority);
+	char bundle[4096], link[4400], to[128];
+
+	if (!a || !a->ops->has_anchors)
+		return 0;
+	if (trust_settle(l, a, bundle, NULL, e) < 0)
+		return -1;
+	if (!*bundle)
+		return 0;
+	snprintf(link, sizeof link, "%s/anchors.pem", folder);
+	snprintf(to, sizeof to, "../../../anchors/%s.pem", a->name);
+	return file_link_switch(link, to, e);
+}
+
 /* The servers' group, from the token's `share:`. */
 static int
 servers_group(struct life *l, struct work *w, gid_t *ret, struct err *e)
@@ -111,7 +133,7 @@ write_version(struct life *l, struct work *w, struct err *e)
 	for (size_t i = 0; i < w->attempt.parts; i++)
 		if (write_part(l, w, i, folder, group, e) < 0)
 			return -1;
-	if (folder_sync(folder, e) < 0)
+	if (link_anchors(l, w, folder, e) < 0 || folder_sync(folder, e) < 0)
 		return -1;
 	if (rename(folder, place) < 0)
 		return err_errno(e, ERR_FAILED, errno, "cannot rename '%s'", folder);

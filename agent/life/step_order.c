@@ -5,8 +5,10 @@
 #include "keystay/state/inventory.h"
 #include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
+#include "keystay/x509/ossl.h"
 #include "internal.h"
 #include "judge.h"
+#include "shown.h"
 
 /* The account that the authority found or made is stored before anything is built on it. */
 static int
@@ -16,6 +18,8 @@ store_account(struct life *l, const struct authority_conf *conf, struct open_ca 
 	struct account_row row;
 	bool found;
 
+	if (!conf->ops->needs_account)
+		return 0;
 	if (account_get(l->db, conf->name, conf->url, &row, &found, e) < 0)
 		return -1;
 	if (!found || text_same(row.url, url))
@@ -71,6 +75,70 @@ look_for_replaced(struct life *l, const struct work *w, struct replaced *r, stru
 		       : 0;
 }
 
+/* The part in hand, for a protocol that has its request signed by its own rules. */
+struct signing {
+	struct life *l;
+	const struct key_row *key;
+	EVP_PKEY *public;
+};
+
+static void
+signing_free(struct signing *s)
+{
+	EVP_PKEY_free(s->public);
+}
+AUTO_DEFINE_VALUE(signing, signing_free)
+
+static int
+sign_request(void *ctx, const struct csr_wish *wish, struct buf *ret_der, struct err *e)
+{
+	struct signing *s = ctx;
+	AUTO(EVP_PKEY) EVP_PKEY *key = NULL;
+	struct token *t;
+
+	if (life_key_load(s->l, s->key, &key, &t, e) < 0)
+		return -1;
+	return csr_make(token_context(t), key, s->public, wish, ret_der, e);
+}
+
+/* What a protocol that signs needs of a part: its key, and what it renews. */
+static int
+prepare_signing(struct life *l, struct work *w, const struct part *p,
+	const struct authority_conf *conf, struct key_row *key, struct signing *s,
+	struct shown *live, struct err *e)
+{
+	if (key_get(l->db, p->key_id, key, e) < 0 || life_key_ensure(l, key, &s->public, e) < 0 ||
+		judge_key(l, w, key->id, s->public, e) < 0)
+		return -1;
+	s->l = l;
+	s->key = key;
+	return shown_live(l, w->conf, conf, p->key_type, live, e);
+}
+
+/* Stores where a stage led. */
+static int
+keep_stage(struct life *l, struct work *w, size_t index, const struct authority_conf *conf,
+	struct open_ca *ca, struct ca_order *order, int rc, enum ca_progress progress,
+	struct err *e)
+{
+	struct part *p = &w->attempt.part[index];
+
+	p->cookie = order->cookie;
+	w->armed[index] = order->armed;
+	if (rc == 0 && progress == CA_ISSUED) {
+		conf->ops->settle(ca->session, order);
+		p->chain = order->chain;
+	}
+	if (rc == 0 && progress == CA_WAIT) {
+		w->part_not_before[index] = order->not_before;
+		text_copy(w->doing, sizeof w->doing, order->doing);
+	}
+	if (order->note[0] && life_journal(l, w->conf->name, "", "authority-note", "order", e,
+				      "authority '%s': %s", conf->name, order->note) < 0)
+		return -1;
+	return store_account(l, conf, ca, e) < 0 ? -1 : attempt_save(l->db, &w->attempt, e);
+}
+
 /* Advances one part until it waits or has its chain; each stage is stored before the next. */
 static int
 advance_part(struct life *l, struct work *w, size_t index, const struct authority_conf *conf,
@@ -81,8 +149,12 @@ advance_part(struct life *l, struct work *w, size_t index, const struct authorit
 	struct replaced replaced = {.key_type = p->key_type,
 		.authority = conf->name,
 		.account = conf->ops->account(ca->session)};
+	AUTO(shown) struct shown live = {.there = false};
+	AUTO(signing) struct signing signing = {.l = l};
+	struct key_row key;
 
-	if (!p->cookie && look_for_replaced(l, w, &replaced, e) < 0)
+	if ((conf->ops->signs && prepare_signing(l, w, p, conf, &key, &signing, &live, e) < 0) ||
+		(!p->cookie && look_for_replaced(l, w, &replaced, e) < 0))
 		return -1;
 	while (progress == CA_AGAIN) {
 		struct ca_order order = {
@@ -92,22 +164,19 @@ advance_part(struct life *l, struct work *w, size_t index, const struct authorit
 			.csr = p->csr,
 			.csr_len = p->csr_len,
 			.replaces = replaced.ari_id,
+			.subject = &w->conf->subject,
+			.public = signing.public,
+			.live = live.there ? &live.id : NULL,
+			.same = live.same,
+			.no_live = live.why,
+			.sign = sign_request,
+			.ctx = &signing,
 			.cookie = p->cookie,
 			.armed = w->armed[index],
 		};
 		int rc = conf->ops->advance(ca->session, &order, &progress, e);
-		p->cookie = order.cookie;
-		w->armed[index] = order.armed;
 		struct err why = *e;
-		if (rc == 0 && progress == CA_ISSUED) {
-			conf->ops->settle(ca->session, &order);
-			p->chain = order.chain;
-		}
-		if (rc == 0 && progress == CA_WAIT) {
-			w->part_not_before[index] = order.not_before;
-			text_copy(w->doing, sizeof w->doing, order.doing);
-		}
-		if (store_account(l, conf, ca, e) < 0 || attempt_save(l->db, &w->attempt, e) < 0)
+		if (keep_stage(l, w, index, conf, ca, &order, rc, progress, e) < 0)
 			return -1;
 		if (rc < 0) {
 			*e = why;

@@ -54,7 +54,7 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	const struct authority_conf *conf = config_authority(l->config, w->attempt.authority);
 	AUTO(chain) struct chain *chain = NULL;
 	struct version_row v = {.number = w->attempt.version,
-		.anchored = conf && conf->issuer,
+		.anchored = conf && (conf->issuer || conf->ops->has_anchors),
 		.installed_at = services_now(l->services)};
 	struct leaf_facts facts;
 	struct key_row key;

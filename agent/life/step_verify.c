@@ -5,6 +5,14 @@
 #include "keystay/x509/ossl.h"
 #include "internal.h"
 #include "judge.h"
+#include "trust.h"
+
+/* A policy that says what its certificates are for, and not for servers. */
+static bool
+is_not_for_servers(const struct policy *p)
+{
+	return p->rule[RULE_REQUIRED_EKU].set && !list_has(&p->eku, "serverAuth");
+}
 
 /* *ret_useless says whether it is the chain that will not do. */
 static int
@@ -13,16 +21,22 @@ verify_part(struct life *l, struct work *w, struct part *p, bool *ret_useless, s
 	const struct authority_conf *conf = config_authority(l->config, w->attempt.authority);
 	AUTO(EVP_PKEY) EVP_PKEY *public = NULL;
 	AUTO(chain) struct chain *chain = NULL;
+	char learned[4096] = "";
 	struct key_row row;
 	bool anchored;
 
+	if (conf && conf->ops->has_anchors && trust_settle(l, conf, learned, NULL, e) < 0)
+		return -1;
 	if (key_get(l->db, p->key_id, &row, e) < 0 || life_key_ensure(l, &row, &public, e) < 0)
 		return -1;
 	const struct chain_wish wish = {
 		.public = public,
 		.names = &w->conf->names,
 		.now = services_now(l->services),
-		.anchors = conf ? conf->issuer : NULL,
+		.anchors = *learned ? learned
+			   : conf   ? conf->issuer
+				    : NULL,
+		.not_a_server = is_not_for_servers(w->policy),
 	};
 	if (chain_parse(p->chain, strlen(p->chain), &chain, e) == 0 &&
 		chain_judge(chain, &wish, &anchored, e) == 0 &&

@@ -173,8 +173,8 @@ is_used(const struct config *c, const char *token)
 		if (text_same(c->certificate[i].token, token))
 			return true;
 	for (size_t i = 0; i < c->authorities; i++)
-		if (c->authority[i].account_key.token &&
-			text_same(c->authority[i].account_key.token, token))
+		if (authority_token(&c->authority[i]) &&
+			text_same(authority_token(&c->authority[i]), token))
 			return true;
 	return false;
 }

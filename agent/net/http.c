@@ -16,7 +16,9 @@
 struct http {
 	CURL *curl;
 	char *name;
-	char *trust; /* NULL = nothing is known of the server */
+	char *trust;   /* NULL = nothing is known of the server, or only `anchors` is */
+	char *anchors; /* PEM; NULL = none */
+	bool refused_us;
 	struct http_tls tls;
 	unsigned requests;
 	unsigned connections;
@@ -70,19 +72,46 @@ http_close(struct http *h)
 	http_tls_free(&h->tls);
 	free(h->name);
 	free(h->trust);
+	free(h->anchors);
 	free(h);
 }
 
-int
-http_identify(struct http *h, const struct http_identity *id, struct err *e)
+/* A connection that is kept was made by other rules. */
+static int
+begin_anew(struct http *h, struct err *e)
 {
-	/* A connection that is kept was made by somebody else. */
 	CURL *fresh = curl_easy_init();
 
 	if (!fresh)
 		return err_set(e, ERR_FAILED, "no memory for a connection");
 	curl_easy_cleanup(h->curl);
 	h->curl = fresh;
+	return 0;
+}
+
+int
+http_trust(struct http *h, const char *pem, struct err *e)
+{
+	char *copy = strdup(pem);
+
+	if (!copy)
+		return err_set(e, ERR_FAILED, "no memory for a connection");
+	free(h->anchors);
+	h->anchors = copy;
+	return begin_anew(h, e);
+}
+
+bool
+http_refused_us(const struct http *h)
+{
+	return h->refused_us;
+}
+
+int
+http_identify(struct http *h, const struct http_identity *id, struct err *e)
+{
+	if (begin_anew(h, e) < 0)
+		return -1;
 	return http_tls_identify(&h->tls, h->name, id, e);
 }
 
@@ -138,6 +167,15 @@ keep(char *dst, size_t size, const char *value, size_t len)
 	text_printable(dst);
 }
 
+static void
+keep_lower(char *dst, size_t size, const char *value, size_t len)
+{
+	keep(dst, size, value, len);
+	for (char *c = dst; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+}
+
 static size_t
 take_header(char *line, size_t size, size_t count, void *ctx)
 {
@@ -154,22 +192,24 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 	/* A new status line: what an earlier answer (100, a redirect) said does not count. */
 	if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
 		a->content_type[0] = a->location[0] = a->nonce[0] = a->retry_after[0] = '\0';
+		a->login_scheme[0] = '\0';
 		a->date = 0;
 		list_free(&a->links);
 		buf_clear(&a->body);
 	} else if ((v = field_value(line, len, "content-type", &n))) {
 		const char *semicolon = memchr(v, ';', n);
-		keep(a->content_type, sizeof a->content_type, v,
+		keep_lower(a->content_type, sizeof a->content_type, v,
 			semicolon ? (size_t)(semicolon - v) : n);
-		for (char *c = a->content_type; *c; c++)
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c - 'A' + 'a');
 	} else if ((v = field_value(line, len, "location", &n))) {
 		keep(a->location, sizeof a->location, v, n);
 	} else if ((v = field_value(line, len, "replay-nonce", &n))) {
 		keep(a->nonce, sizeof a->nonce, v, n);
 	} else if ((v = field_value(line, len, "retry-after", &n))) {
 		keep(a->retry_after, sizeof a->retry_after, v, n);
+	} else if (!a->login_scheme[0] && (v = field_value(line, len, "www-authenticate", &n))) {
+		const char *blank = memchr(v, ' ', n);
+		keep_lower(a->login_scheme, sizeof a->login_scheme, v,
+			blank ? (size_t)(blank - v) : n);
 	} else if ((v = field_value(line, len, "date", &n))) {
 		(void)when_parse_http(v, n, &a->date);
 	} else if ((v = field_value(line, len, "link", &n))) {
@@ -223,7 +263,12 @@ set_tls(struct http *h)
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
 	curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &h->tls);
-	if (!h->trust) {
+	if (h->anchors) {
+		struct curl_blob pem = {h->anchors, strlen(h->anchors), CURL_BLOB_COPY};
+		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &pem);
+		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	} else if (!h->trust) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	} else if (!text_same(h->trust, "system")) {
@@ -247,8 +292,6 @@ set_options(struct http *h, const struct http_request *r, struct incoming *in,
 {
 	CURL *c = h->curl;
 
-	/* Keeps the connection, forgets every option of the request before. */
-	curl_easy_reset(c);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->said);
 	curl_easy_setopt(c, CURLOPT_URL, r->url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
@@ -326,8 +369,10 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 		err_set(e, ERR_AUTHORITY, "%s: '%s' is not an https URL", h->name, r->url);
 		return err_hint(e, "an authority is spoken to over https only");
 	}
-	if (http_tls_blames_us(&h->tls, h->name, r->url, e))
+	if (http_tls_blames_us(&h->tls, h->name, r->url, e)) {
+		h->refused_us = true;
 		return -1;
+	}
 	err_set(e, ERR_NETWORK, "%s: no answer from '%s': %s", h->name, r->url, why);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_hint(e, "its HTTPS certificate is not trusted: name its CA in 'trust:'");
@@ -345,7 +390,8 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 	struct incoming in = {.http = h, .request = r, .answer = &answer};
 	long status = 0, connections = 0;
 
-	if (!h->trust && (r->login || r->method == HTTP_POST || h->tls.certificate))
+	h->refused_us = false;
+	if (!h->trust && !h->anchors && (r->login || r->method == HTTP_POST || h->tls.certificate))
 		BUG("something of ours for a server that nothing is known of");
 	AUTO(char) char *body = r->complete ? calloc(1, r->body_len + 1) : NULL;
 	if (r->complete && !(in.body = body))

@@ -9,10 +9,12 @@
 #include "keystay/life/life.h"
 #include "keystay/life/pins.h"
 #include "keystay/life/probe.h"
+#include "keystay/life/trust.h"
 #include "keystay/state/db.h"
 #include "keystay/token/key.h"
 #include "living.h"
 #include "losses.h"
+#include "trusting.h"
 
 /* The worst finding decides the exit status. */
 struct worst {
@@ -97,8 +99,32 @@ check_tokens(struct run *r, struct db *db, struct worst *w)
 		w->status = EXIT_TOKEN;
 }
 
+static int
+ask_authority(struct run *r, struct db *db, const struct authority_conf *a, struct err *e)
+{
+	AUTO(char) char *anchors = NULL;
+
+	if (a->ops->has_anchors && trust_known(db, a, &anchors, e) < 0)
+		return -1;
+	const struct ca_needs needs = {.services = r->services, .anchors = anchors};
+	return a->ops->check(a, &needs, e);
+}
+
+/* What can be said of them without a question. */
 static void
-check_authorities(struct run *r, struct worst *w)
+check_trusts(struct run *r, struct db *db, struct worst *w)
+{
+	for (size_t i = 0; i < r->config->authorities; i++) {
+		const struct authority_conf *a = &r->config->authority[i];
+		char where[96];
+		snprintf(where, sizeof where, "authority '%s'", a->name);
+		if (a->ops->has_anchors && !check_trust(r, db, a, where) && w->status == EXIT_DONE)
+			w->status = EXIT_AUTHORITY;
+	}
+}
+
+static void
+check_authorities(struct run *r, struct db *db, struct worst *w)
 {
 	struct err e;
 
@@ -106,16 +132,17 @@ check_authorities(struct run *r, struct worst *w)
 		const struct authority_conf *a = &r->config->authority[i];
 		char where[96];
 		snprintf(where, sizeof where, "authority '%s'", a->name);
-		if (a->ops->check(a, r->services, &e) < 0)
+		if (ask_authority(r, db, a, &e) < 0)
 			found_fault(r, w, where, &e);
 		else
 			run_finding(r, "ok", where, "", "answers at '%s'", a->url);
 		/* A worker of a web server that is broken into could sign as the account. */
-		for (size_t k = 0; k < r->config->certificates; k++)
-			if (text_same(r->config->certificate[k].token, a->account_key.token)) {
-				run_finding(r, "warn", where, "give the account a token of its own",
-					"its account key is in the token '%s' of web servers' keys",
-					a->account_key.token);
+		const char *token = authority_token(a);
+		for (size_t k = 0; token && k < r->config->certificates; k++)
+			if (text_same(r->config->certificate[k].token, token)) {
+				run_finding(r, "warn", where, "give it a token of its own",
+					"its %s is in the token '%s' of web servers' keys",
+					a->account_key.token ? "account key" : "identity", token);
 				break;
 			}
 	}
@@ -239,10 +266,11 @@ main_check(struct run *r, int argc, char **argv)
 	else if (lost)
 		w.status = EXIT_FAILED;
 	check_tokens(r, db, &w);
+	check_trusts(r, db, &w);
 	check_policies(r, db, &w);
 	check_targets(r, db, &w);
 	if (online)
-		check_authorities(r, &w);
+		check_authorities(r, db, &w);
 	return w.status;
 }
 

@@ -59,16 +59,30 @@ agent_stopping(void *run)
 	return agent->waiting.stop || agent->waiting.reload;
 }
 
-/* Nobody could answer a question, and a PIN from the environment is gone after the first read. */
+/* Nobody could answer a question, and what the environment has is gone after the first read. */
+static bool
+cannot_be_had(const char *source)
+{
+	return text_starts(source, "env:") || text_same(source, "prompt");
+}
+
 static int
 refuse_sources(const struct config *c, struct err *e)
 {
 	for (size_t i = 0; i < c->tokens; i++) {
 		const struct token_conf *t = &c->token[i];
-		if (!text_starts(t->pin, "env:") && !text_same(t->pin, "prompt"))
+		if (!cannot_be_had(t->pin))
 			continue;
 		mark_fail(&t->at, e, "token '%s': 'run' cannot take its PIN from '%s'", t->name,
 			t->pin);
+		return err_hint(e, "use 'file:PATH' or 'credential:NAME'");
+	}
+	for (size_t i = 0; i < c->authorities; i++) {
+		const struct authority_conf *a = &c->authority[i];
+		if (!a->est.password || !cannot_be_had(a->est.password))
+			continue;
+		mark_fail(&a->at, e, "authority '%s': 'run' cannot take its password from '%s'",
+			a->name, a->est.password);
 		return err_hint(e, "use 'file:PATH' or 'credential:NAME'");
 	}
 	return 0;

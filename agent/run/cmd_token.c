@@ -12,7 +12,7 @@
 #include "keystay/state/db.h"
 #include "keystay/token/admin.h"
 #include "keystay/token/key.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "living.h"
 
 static int
@@ -57,8 +57,8 @@ init(struct run *r, const struct token_conf *t, const char *so_source, struct er
 {
 	AUTO(secret) struct secret *so_pin = NULL, *user_pin = NULL;
 
-	if (pin_get(so_source, "SO PIN", &so_pin, e) < 0 ||
-		pin_get(t->pin, "user PIN", &user_pin, e) < 0 ||
+	if (source_get(so_source, "SO PIN", &so_pin, e) < 0 ||
+		source_get(t->pin, "user PIN", &user_pin, e) < 0 ||
 		token_init(t, so_pin, user_pin, e) < 0)
 		return -1;
 	run_say(r, "token '%s': initialised, label '%s'", t->name, t->label);
@@ -97,7 +97,7 @@ change_pin(struct run *r, const struct token_conf *t, const char *source, struct
 	AUTO(db) struct db *db = NULL;
 
 	if (run_need_state(r, "token pin", &db, e) < 0 ||
-		pin_get(source, "new PIN", &new_pin, e) < 0 ||
+		source_get(source, "new PIN", &new_pin, e) < 0 ||
 		token_change_pin_once(db, r->services, t, new_pin, e) < 0)
 		return -1;
 	run_say(r, "token '%s': the PIN is changed; put it where '%s' has the old one", t->name,
@@ -109,7 +109,7 @@ static int
 main_pin(struct run *r, int argc, char **argv)
 {
 	bool retry = argc == 3 && text_same(argv[2], "--retry");
-	bool change = argc == 4 && text_same(argv[2], "--new") && pin_source_valid(argv[3]) &&
+	bool change = argc == 4 && text_same(argv[2], "--new") && source_valid(argv[3]) &&
 		      !text_starts(argv[3], "env:");
 	struct err e;
 
@@ -150,7 +150,7 @@ main_init(struct run *r, int argc, char **argv)
 			return run_usage(r, &command_token, "what is '%s'?", argv[i]);
 	if (!name || !so)
 		return run_usage(r, &command_token, "init needs a token and --so-pin");
-	if (!pin_source_valid(so) || text_starts(so, "env:"))
+	if (!source_valid(so) || text_starts(so, "env:"))
 		return run_usage(r, &command_token,
 			"--so-pin is 'file:PATH', 'credential:NAME' or 'prompt'");
 	const struct token_conf *t = named_token(r, name, &e);

@@ -183,6 +183,15 @@ static const char *const migrations[] = {
 	"CREATE TABLE memory (" /* single facts */
 	"  word TEXT PRIMARY KEY,"
 	"  value INTEGER NOT NULL) STRICT;",
+
+	/* 5: what authorities by EST may issue by */
+	"CREATE TABLE anchor ("
+	"  authority TEXT NOT NULL,"
+	"  fingerprint TEXT NOT NULL," /* SHA-256 of the DER, hex */
+	"  vouched_by TEXT NOT NULL,"  /* the fingerprint of another, or where its word came from */
+	"  pem TEXT NOT NULL,"
+	"  added_at INTEGER NOT NULL,"
+	"  PRIMARY KEY (authority, fingerprint)) STRICT;",
 };
 
 static int

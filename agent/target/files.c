@@ -17,6 +17,7 @@ static const char *const words[TARGET_FILES] = {
 	[FILE_FULLCHAIN] = "fullchain",
 	[FILE_KEY] = "key",
 	[FILE_COMBINED] = "combined",
+	[FILE_ANCHORS] = "anchors",
 };
 
 static int
@@ -65,6 +66,9 @@ files_stage(const struct target_conf *t, const char *folder, struct err *e)
 		if (!t->path[f])
 			continue;
 		snprintf(from, sizeof from, "%s/%s.pem", folder, words[f]);
+		/* Not every authority of a certificate has them: then they stay as they are. */
+		if (f == FILE_ANCHORS && access(from, F_OK) < 0 && errno == ENOENT)
+			continue;
 		if (staged_path(t->path[f], staged, e) < 0 || file_read(from, &data, e) < 0 ||
 			file_replace(staged, buf_text(&data), data.len, mode, uid, gid, e) < 0)
 			return -1;
@@ -81,6 +85,8 @@ files_activate(const struct target_conf *t, struct err *e)
 			continue;
 		if (staged_path(t->path[f], staged, e) < 0)
 			return -1;
+		if (f == FILE_ANCHORS && access(staged, F_OK) < 0 && errno == ENOENT)
+			continue;
 		if (rename(staged, t->path[f]) < 0)
 			return err_errno(e, ERR_FAILED, errno, "cannot replace '%s'", t->path[f]);
 		if (file_sync_folder_of(t->path[f], e) < 0)

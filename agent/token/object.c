@@ -80,14 +80,23 @@ identify(struct token *t, CK_OBJECT_HANDLE object, struct identity *ret)
 	return rv;
 }
 
+CK_ULONG
+key_id_of(const struct key_name *name, CK_BYTE id[KEY_ID_MAX])
+{
+	int len = hex_decode(name->id, id, KEY_ID_MAX);
+
+	if (len <= 0)
+		BUG("a key id that is none");
+	return (CK_ULONG)len;
+}
+
 static bool
 is_named(const struct identity *i, const struct key_name *name)
 {
-	CK_BYTE id[KEY_ID_BYTES];
+	CK_BYTE id[KEY_ID_MAX];
+	CK_ULONG len = key_id_of(name, id);
 
-	if (hex_decode(name->id, id, sizeof id) != sizeof id)
-		BUG("a key id that is not 16 bytes");
-	return i->id_len == sizeof id && memcmp(i->id, id, sizeof id) == 0 &&
+	return i->id_len == len && memcmp(i->id, id, len) == 0 &&
 	       i->label_len == strlen(name->label) &&
 	       memcmp(i->label, name->label, i->label_len) == 0;
 }
@@ -156,12 +165,9 @@ int
 objects_find(struct token *t, const struct key_name *name, struct key_objects *ret, struct err *e)
 {
 	struct search s = {.t = t, .name = name};
-	CK_BYTE id[KEY_ID_BYTES];
-
-	if (hex_decode(name->id, id, sizeof id) != sizeof id)
-		BUG("a key id that is not 16 bytes");
+	CK_BYTE id[KEY_ID_MAX];
 	CK_ATTRIBUTE template[] = {
-		{CKA_ID, id, sizeof id},
+		{CKA_ID, id, key_id_of(name, id)},
 		{CKA_LABEL, (void *)name->label, strlen(name->label)},
 	};
 	if (objects_each(t, template, COUNT(template), sort_object, &s, e) < 0)

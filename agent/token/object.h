@@ -11,6 +11,9 @@
 
 #define CERTIFICATES_MAX 8
 
+/* The bytes of a name's id; their number. */
+CK_ULONG key_id_of(const struct key_name *name, CK_BYTE id[KEY_ID_MAX]);
+
 /* The objects of one name; CK_INVALID_HANDLE (0) where there is none. */
 struct key_objects {
 	CK_OBJECT_HANDLE private_key, public_key;

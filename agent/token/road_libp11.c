@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "object.h"
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 
@@ -123,16 +124,16 @@ static int
 libp11_key(struct token *t, const struct key_name *name, EVP_PKEY **ret, struct err *e)
 {
 	struct libp11 *p = t->module->road_state;
-	unsigned char id[KEY_ID_BYTES];
+	unsigned char id[KEY_ID_MAX];
 	PKCS11_KEY *keys = NULL, *found = NULL;
 	unsigned slot, count = 0, same = 0;
 
 	if (find_slot(t, &slot, e) < 0)
 		return -1;
-	if (hex_decode(name->id, id, sizeof id) != sizeof id)
-		BUG("a key id that is not 16 bytes");
-	const PKCS11_KEY wanted = {
-		.label = (char *)name->label, .id = id, .id_len = sizeof id, .isPrivate = 1};
+	const PKCS11_KEY wanted = {.label = (char *)name->label,
+		.id = id,
+		.id_len = key_id_of(name, id),
+		.isPrivate = 1};
 	if (PKCS11_enumerate_keys_ext(p->slots[slot].token, &wanted, &keys, &count) != 0)
 		return p11_fail(e, t, "libp11 cannot search for keys");
 	for (unsigned i = 0; i < count; i++)

@@ -1,5 +1,5 @@
 #include "keystay/token/token.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/roads.h"
 
 #include <stdio.h>
@@ -139,8 +139,7 @@ fail_login(struct token *t, CK_RV rv, struct err *e)
 	return err_hint(e,
 		"the PIN comes from '%s'; it is not tried again until %s'keystay token pin %s "
 		"--retry'",
-		t->conf->pin,
-		pin_source_is_file(t->conf->pin) ? "that file changes, or until " : "",
+		t->conf->pin, source_is_file(t->conf->pin) ? "that file changes, or until " : "",
 		t->conf->name);
 }
 

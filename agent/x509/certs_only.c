@@ -42,6 +42,35 @@ certs_at(const struct certs *c, size_t index)
 	return c->item[index];
 }
 
+struct certs *
+certs_new(void)
+{
+	return calloc(1, sizeof(struct certs));
+}
+
+bool
+certs_has(const struct certs *c, const X509 *x)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (X509_cmp(c->item[i], x) == 0)
+			return true;
+	return false;
+}
+
+int
+certs_pem(const struct certs *c, char **ret, struct err *e)
+{
+	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+
+	for (size_t i = 0; bio && i < c->count; i++)
+		if (PEM_write_bio_X509(bio, c->item[i]) != 1)
+			return ossl_fail(e, ERR_FAILED, "cannot write certificates");
+	long len = bio ? BIO_get_mem_data(bio, &text) : 0;
+	*ret = bio ? strndup(len > 0 ? text : "", (size_t)len) : NULL;
+	return *ret ? 0 : err_set(e, ERR_FAILED, "no memory for certificates");
+}
+
 /* --- reading */
 
 /* Takes over `x`. */
@@ -58,6 +87,13 @@ add(struct certs *c, X509 *x, struct err *e)
 			CERTS_COUNT_MAX);
 	return err_set(e, ERR_AUTHORITY, "the answer holds a certificate of more than %d bytes",
 		CHAIN_DER_MAX);
+}
+
+int
+certs_add(struct certs *c, X509 *x, struct err *e)
+{
+	X509_up_ref(x);
+	return add(c, x, e);
 }
 
 static int

@@ -317,7 +317,7 @@ chain_judge(const struct chain *c, const struct chain_wish *w, bool *ret_anchore
 		return -1;
 	if (X509_check_ca(leaf) != 0)
 		return err_set(e, ERR_AUTHORITY, "the certificate is a CA's");
-	if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
+	if (!w->not_a_server && X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
 		return err_set(e, ERR_AUTHORITY, "the certificate is not for TLS servers");
 	if (judge_links(c, e) < 0)
 		return -1;

@@ -22,9 +22,10 @@ own_names(X509_REQ *req, struct list *ret)
 static void
 judge(const void *der, size_t len, EVP_PKEY *public, const struct list *names)
 {
+	const struct csr_wish wish = {.names = names};
 	struct err e = {0};
 
-	if (csr_judge(der, len, public, names, &e) == 0)
+	if (csr_judge(der, len, public, &wish, &e) == 0)
 		MUST(csr_has_names(der, len, names));
 	else
 		MUST(e.kind == ERR_TOKEN && e.text[0]);

@@ -18,7 +18,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/roads.h"
 #include "keystay/token/rv.h"
 #include "keystay/token/token.h"
@@ -267,7 +267,7 @@ main(int argc, char **argv)
 	conf.label = argv[2];
 	snprintf(source, sizeof source, "file:%s", argv[3]);
 	conf.pin = source;
-	must_not_fail(pin_get(source, "PIN", &pin, &e), &e);
+	must_not_fail(source_get(source, "PIN", &pin, &e), &e);
 	must_not_fail(token_open(&conf, road, pin, &token, &refused, &e), &e);
 	f = module_functions(token_module(token));
 	open_session(conf.label);

@@ -14,7 +14,7 @@
 #include "keystay/life/life.h"
 #include "keystay/run/system.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 
 static struct secret *pin;
 
@@ -110,7 +110,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	const struct certificate_conf *c = config_certificate(config, argv[2]);
-	if (!c || pin_get(config_token(config, c->token)->pin, "PIN", &pin, &e) < 0) {
+	if (!c || source_get(config_token(config, c->token)->pin, "PIN", &pin, &e) < 0) {
 		fprintf(stderr, "rotations: %s\n", c ? e.text : "no such certificate");
 		return 1;
 	}

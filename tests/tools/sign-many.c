@@ -18,7 +18,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/road.h"
 #include "keystay/token/roads.h"
 #include "keystay/token/rv.h"
@@ -269,7 +269,7 @@ main(int argc, char **argv)
 	s.kept = calloc(serving ? SIGNATURES_MAX : (size_t)count, sizeof *s.kept);
 	if (!s.kept)
 		fail("no memory");
-	must_not_fail(pin_get(source, "PIN", &pin, &e), &e);
+	must_not_fail(source_get(source, "PIN", &pin, &e), &e);
 	must_not_fail(token_open(&conf, road, pin, &s.token, &refused, &e), &e);
 	find_or_make(&s, &facts);
 	if (raw)

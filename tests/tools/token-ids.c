@@ -11,7 +11,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/token.h"
 
 /* By a session of our own: the token's is its own business. */
@@ -64,7 +64,7 @@ main(int argc, char **argv)
 	conf.init_args = argc > 4 ? argv[4] : NULL;
 	snprintf(source, sizeof source, "file:%s", argv[3]);
 	conf.pin = source;
-	if (pin_get(source, "PIN", &pin, &e) < 0 ||
+	if (source_get(source, "PIN", &pin, &e) < 0 ||
 		token_open(&conf, ROAD_AUTO, pin, &token, &refused, &e) < 0 ||
 		key_list(token, &ids, &e) < 0) {
 		fprintf(stderr, "token-ids: %s\n", e.text);

@@ -23,7 +23,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/rv.h"
 #include "keystay/token/token.h"
 #include "keystay/x509/keypem.h"
@@ -71,7 +71,7 @@ read_pin(const char *file)
 	struct err e;
 
 	snprintf(source, sizeof source, "file:%s", file);
-	must_not_fail(pin_get(source, "PIN", &pin, &e), &e);
+	must_not_fail(source_get(source, "PIN", &pin, &e), &e);
 	return pin;
 }
 

@@ -26,7 +26,7 @@
 #include "keystay/base/text.h"
 #include "keystay/token/key.h"
 #include "keystay/token/module.h"
-#include "keystay/token/pin.h"
+#include "keystay/base/source.h"
 #include "keystay/token/rv.h"
 #include "keystay/token/token.h"
 
@@ -355,7 +355,7 @@ main(int argc, char **argv)
 	conf.label = argv[2];
 	snprintf(source, sizeof source, "file:%s", argv[3]);
 	conf.pin = source;
-	must(pin_get(source, "PIN", &pin, &e));
+	must(source_get(source, "PIN", &pin, &e));
 	open_token();
 	open_raw();
 	const char *trap = argv[4];

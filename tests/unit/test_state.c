@@ -778,7 +778,7 @@ a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
 	assert_true(has);
 	db_close(db);
 	db = NULL;
-	assert_holds(file, "PRAGMA user_version", "4");
+	assert_holds(file, "PRAGMA user_version", "5");
 	assert_holds(backup, "PRAGMA user_version", "1");
 	assert_holds(backup, "PRAGMA integrity_check", "ok");
 	assert_holds(backup, "SELECT state FROM key WHERE id = 'k1'", "draining");

@@ -10,6 +10,7 @@
 #include "keystay/ca/jws.h"
 #include "keystay/token/admin.h"
 #include "keystay/token/key.h"
+#include "keystay/base/source.h"
 #include "keystay/token/pin.h"
 #include "keystay/x509/csr.h"
 #include "keystay/x509/keypem.h"
@@ -54,8 +55,8 @@ each_type_is_made_read_back_and_signs_a_request(void **state)
 		assert_true(facts.local == SAID_YES);
 		assert_ok(key_judge(&facts, &k, UNIT_ERR));
 		assert_ok(key_load(token, &k, facts.public_hash, &key, UNIT_ERR));
-		assert_ok(csr_make(
-			token_context(token), key, public, &subject, &names, &der, UNIT_ERR));
+		const struct csr_wish wish = {.subject = &subject, .names = &names};
+		assert_ok(csr_make(token_context(token), key, public, &wish, &der, UNIT_ERR));
 		EVP_PKEY_free(key);
 		EVP_PKEY_free(public);
 	}
@@ -229,22 +230,22 @@ pin_files_are_judged(void **state)
 	const char *path = unit_file("pin", "1234 \r\n");
 	snprintf(source, sizeof source, "file:%s", path);
 	chmod(path, 0604);
-	assert_refused(pin_get(source, "PIN", &s, UNIT_ERR), ERR_PIN, "open to everybody");
+	assert_refused(source_get(source, "PIN", &s, UNIT_ERR), ERR_PIN, "open to everybody");
 	chmod(path, 0640);
-	assert_ok(pin_get(source, "PIN", &s, UNIT_ERR));
+	assert_ok(source_get(source, "PIN", &s, UNIT_ERR));
 	assert_string_equal((const char *)secret_bytes(s), "1234 ");
 	struct pin_mark before = pin_source_mark(source);
 	assert_int_not_equal(before.inode, 0);
 	chmod(unit_file("pin", ""), 0600);
 	AUTO(secret) struct secret *none = NULL;
-	assert_refused(pin_get(source, "PIN", &none, UNIT_ERR), ERR_PIN, "is empty");
+	assert_refused(source_get(source, "PIN", &none, UNIT_ERR), ERR_PIN, "is empty");
 	struct pin_mark after = pin_source_mark(source);
 	assert_true(memcmp(&before, &after, sizeof before) != 0);
 	unlink(path);
-	assert_refused(pin_get(source, "PIN", &none, UNIT_ERR), ERR_PIN, "cannot open");
-	assert_false(pin_source_valid("1234"));
-	assert_false(pin_source_valid("file:"));
-	assert_true(pin_source_valid("prompt"));
+	assert_refused(source_get(source, "PIN", &none, UNIT_ERR), ERR_PIN, "cannot open");
+	assert_false(source_valid("1234"));
+	assert_false(source_valid("file:"));
+	assert_true(source_valid("prompt"));
 }
 
 static void
@@ -256,11 +257,11 @@ an_environment_pin_is_read_once(void **state)
 	(void)state;
 	setenv("UNIT_PIN", "4711", 1);
 	const char *where = getenv("UNIT_PIN");
-	assert_ok(pin_get("env:UNIT_PIN", "PIN", &s, UNIT_ERR));
+	assert_ok(source_get("env:UNIT_PIN", "PIN", &s, UNIT_ERR));
 	assert_string_equal((const char *)secret_bytes(s), "4711");
 	assert_int_equal(where[0], 0);
 	assert_null(getenv("UNIT_PIN"));
-	assert_refused(pin_get("env:UNIT_PIN", "PIN", &again, UNIT_ERR), ERR_PIN, "has no");
+	assert_refused(source_get("env:UNIT_PIN", "PIN", &again, UNIT_ERR), ERR_PIN, "has no");
 }
 
 static void

@@ -79,7 +79,8 @@ use(const struct key_name *k, const char *hash, struct err *e)
 	list_add(&names, "a.example");
 	if (key_find(token, k, &facts, &public, e) < 0 || key_load(token, k, hash, &key, e) < 0)
 		return -1;
-	return csr_make(token_context(token), key, public, &subject, &names, &der, e);
+	const struct csr_wish wish = {.subject = &subject, .names = &names};
+	return csr_make(token_context(token), key, public, &wish, &der, e);
 }
 
 static void
@@ -193,11 +194,11 @@ a_destroyed_key_signs_nothing(void **state)
 	assert_ok(use(&k, hash[0], UNIT_ERR));
 	assert_ok(key_find(token, &k, &facts, &public, UNIT_ERR));
 	assert_ok(key_destroy(token, &k, hash[0], &found, UNIT_ERR));
+	const struct csr_wish wish = {.subject = &subject, .names = &names};
 	/* libp11 may still know what it saw; the token does not. */
 	if (key_load(token, &k, hash[0], &key, UNIT_ERR) == 0)
-		assert_int_equal(csr_make(token_context(token), key, public, &subject, &names, &der,
-					 UNIT_ERR),
-			-1);
+		assert_int_equal(
+			csr_make(token_context(token), key, public, &wish, &der, UNIT_ERR), -1);
 	assert_ok(use(&other, hash[1], UNIT_ERR));
 }
 

@@ -61,7 +61,8 @@ use(struct err *e)
 	if (key_find(token, &name, &facts, &public, e) < 0 ||
 		key_load(token, &name, hash, &key, e) < 0)
 		return -1;
-	return csr_make(token_context(token), key, public, &subject, &names, &der, e);
+	const struct csr_wish wish = {.subject = &subject, .names = &names};
+	return csr_make(token_context(token), key, public, &wish, &der, e);
 }
 
 /* Nothing that is asked of the token is answered, or taken for an answer. */

@@ -54,7 +54,7 @@ judge(const struct spec *s)
 	AUTO(list) struct list names = {0};
 	AUTO(X509) X509 *leaf = certificate_make(s);
 	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
-	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	struct chain_wish wish = {.public = our_key, .names = &names, .now = NOW};
 	bool anchored = true;
 
 	our_names(&names);
@@ -133,7 +133,7 @@ a_chain_must_lead_from_one_to_the_next(void **state)
 	AUTO(list) struct list names = {0};
 	struct spec s = leaf_spec(), no_ca = leaf_spec();
 	AUTO(X509) X509 *leaf = certificate_make(&s);
-	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	struct chain_wish wish = {.public = our_key, .names = &names, .now = NOW};
 	bool anchored;
 
 	(void)state;
@@ -182,7 +182,7 @@ a_chain_must_end_at_the_anchors_where_there_are_some(void **state)
 	AUTO(char) char *foreign_pem = certificate_pem(foreign_alone);
 	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
 	AUTO(chain) struct chain *alone = chain_of(leaf, NULL, NULL);
-	struct chain_wish wish = {our_key, &names, NOW, NULL};
+	struct chain_wish wish = {.public = our_key, .names = &names, .now = NOW};
 	bool anchored = false;
 
 	(void)state;
@@ -389,12 +389,22 @@ a_hostile_issuer_is_shown_without_control_characters(void **state)
 	assert_non_null(strstr(f.issuer, "root"));
 }
 
+static const struct subject council = {.organization = (char *)"Example Council"};
+
 /* A request of a key in software for our names. */
 static void
 request(EVP_PKEY *key, const struct list *names, struct buf *der)
 {
-	struct subject subject = {.organization = (char *)"Example Council"};
-	assert_ok(csr_make(NULL, key, key, &subject, names, der, UNIT_ERR));
+	const struct csr_wish wish = {.subject = &council, .names = names};
+	assert_ok(csr_make(NULL, key, key, &wish, der, UNIT_ERR));
+}
+
+/* Judges such a request. */
+static int
+judge_request(const struct buf *der, size_t len, EVP_PKEY *public, const struct list *names)
+{
+	const struct csr_wish wish = {.subject = &council, .names = names};
+	return csr_judge(der->text, len, public, &wish, UNIT_ERR);
 }
 
 static void
@@ -412,14 +422,14 @@ a_request_for_another_key_or_other_names_is_refused(void **state)
 	free(other.item[0]);
 	other.item[0] = strdup("c.example");
 	request(our_key, &names, &der);
-	assert_ok(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR));
-	assert_refused(csr_judge(der.text, der.len, other_key, &names, UNIT_ERR), ERR_TOKEN,
+	assert_ok(judge_request(&der, der.len, our_key, &names));
+	assert_refused(judge_request(&der, der.len, other_key, &names), ERR_TOKEN,
 		"the request is for another key");
-	assert_refused(csr_judge(der.text, der.len, our_key, &fewer, UNIT_ERR), ERR_TOKEN,
+	assert_refused(judge_request(&der, der.len, our_key, &fewer), ERR_TOKEN,
 		"the request is for other names");
-	assert_refused(csr_judge(der.text, der.len, our_key, &more, UNIT_ERR), ERR_TOKEN,
+	assert_refused(judge_request(&der, der.len, our_key, &more), ERR_TOKEN,
 		"the request is for other names");
-	assert_refused(csr_judge(der.text, der.len, our_key, &other, UNIT_ERR), ERR_TOKEN,
+	assert_refused(judge_request(&der, der.len, our_key, &other), ERR_TOKEN,
 		"the request is for other names");
 	assert_true(csr_has_names(der.text, der.len, &names));
 	assert_false(csr_has_names(der.text, der.len, &fewer));
@@ -437,21 +447,20 @@ a_request_with_a_tampered_signature_or_text_is_refused(void **state)
 	our_names(&names);
 	request(our_key, &names, &der);
 	der.text[der.len - 1] ^= 1;
-	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+	assert_refused(judge_request(&der, der.len, our_key, &names), ERR_TOKEN,
 		"the signature of the request does not verify");
 	assert_non_null(strstr(unit_err.hint, "was not sent"));
 	der.text[der.len - 1] ^= 1;
 	char *field = memmem(der.text, der.len, "Example Council", 15);
 	assert_non_null(field);
 	field[0] = 'e';
-	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
-		"does not verify");
+	assert_refused(judge_request(&der, der.len, our_key, &names), ERR_TOKEN, "does not verify");
 	field[0] = 'E';
-	assert_ok(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR));
+	assert_ok(judge_request(&der, der.len, our_key, &names));
 	/* No flipped byte gets through. */
 	for (size_t i = 0; i < der.len; i++) {
 		der.text[i] ^= 0x20;
-		assert_int_equal(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), -1);
+		assert_int_equal(judge_request(&der, der.len, our_key, &names), -1);
 		der.text[i] ^= 0x20;
 	}
 }
@@ -466,11 +475,11 @@ a_request_that_is_cut_or_has_a_rest_is_refused(void **state)
 	our_names(&names);
 	request(our_key, &names, &der);
 	for (size_t len = 0; len < der.len; len += 13)
-		assert_refused(csr_judge(der.text, len, our_key, &names, UNIT_ERR), ERR_TOKEN,
+		assert_refused(judge_request(&der, len, our_key, &names), ERR_TOKEN,
 			"not one DER structure");
 	buf_add(&der, "\0", 1);
-	assert_refused(csr_judge(der.text, der.len, our_key, &names, UNIT_ERR), ERR_TOKEN,
-		"not one DER structure");
+	assert_refused(
+		judge_request(&der, der.len, our_key, &names), ERR_TOKEN, "not one DER structure");
 }
 
 /* Judges a request for a.example that asks for these extensions. */
@@ -495,7 +504,8 @@ judge_extensions(const char *san, const char *usage)
 	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
 	assert_true(X509_REQ_sign(req, our_key, EVP_sha256()) > 0);
 	int len = i2d_X509_REQ(req, &der);
-	int rc = csr_judge(der, (size_t)len, our_key, &names, UNIT_ERR);
+	const struct csr_wish wish = {.names = &names};
+	int rc = csr_judge(der, (size_t)len, our_key, &wish, UNIT_ERR);
 	OPENSSL_free(der);
 	return rc;
 }
@@ -505,14 +515,22 @@ a_request_that_asks_for_more_than_names_is_refused(void **state)
 {
 	(void)state;
 	assert_ok(judge_extensions("DNS:a.example", NULL));
-	assert_ok(judge_extensions("DNS:A.EXAMPLE", NULL));
-	assert_refused(judge_extensions("DNS:a.example", "keyCertSign"), ERR_TOKEN, "other names");
+	assert_refused(judge_extensions("DNS:A.EXAMPLE", NULL), ERR_TOKEN, "asks for more");
+	assert_refused(
+		judge_extensions("DNS:a.example", "keyCertSign"), ERR_TOKEN, "asks for more");
 	assert_refused(judge_extensions(NULL, "digitalSignature"), ERR_TOKEN, "other names");
 	assert_refused(judge_extensions(NULL, NULL), ERR_TOKEN, "other names");
 	assert_refused(
 		judge_extensions("DNS:a.example,email:a@b.c", NULL), ERR_TOKEN, "other names");
 	assert_refused(judge_extensions("DNS:a.example,URI:https://a.example/", NULL), ERR_TOKEN,
 		"other names");
+}
+
+static int
+make(EVP_PKEY *key, const struct subject *subject, const struct list *names, struct buf *der)
+{
+	const struct csr_wish wish = {.subject = subject, .names = names};
+	return csr_make(NULL, key, our_key, &wish, der, UNIT_ERR);
 }
 
 static void
@@ -530,15 +548,14 @@ a_request_has_its_subject_and_fits_its_ceiling(void **state)
 
 	(void)state;
 	our_names(&names);
-	assert_refused(csr_make(NULL, our_key, our_key, &wrong, &names, &der, UNIT_ERR), ERR_CONFIG,
+	assert_refused(make(our_key, &wrong, &names, &der), ERR_CONFIG,
 		"a field of 'subject:' does not fit");
 	/* A key that signs for another one is caught before anything is sent. */
-	assert_refused(csr_make(NULL, other_key, our_key, &subject, &names, &der, UNIT_ERR),
-		ERR_TOKEN, "does not verify");
+	assert_refused(make(other_key, &subject, &names, &der), ERR_TOKEN, "does not verify");
 	assert_int_equal(der.len, 0);
-	assert_refused(csr_make(NULL, our_key, our_key, &subject, &names, &small, UNIT_ERR),
-		ERR_CONFIG, "larger than 100 bytes");
-	assert_ok(csr_make(NULL, our_key, our_key, &subject, &names, &der, UNIT_ERR));
+	assert_refused(
+		make(our_key, &subject, &names, &small), ERR_CONFIG, "larger than 100 bytes");
+	assert_ok(make(our_key, &subject, &names, &der));
 	const unsigned char *p = (const unsigned char *)der.text;
 	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)der.len);
 	assert_non_null(req);

@@ -11,11 +11,33 @@
 
 #include "keystay/base/services.h"
 #include "keystay/base/yaml.h"
+#include "keystay/net/identity.h"
 #include "keystay/token/key.h"
+#include "keystay/x509/csr.h"
 
 #include <openssl/types.h>
 
 struct ca_ops;
+
+/* Whether a request names its connection (RFC 7030 3.5): where the server asks for it, or else. */
+enum est_pop { EST_POP_AUTO, EST_POP_REQUIRE, EST_POP_OFF };
+
+/* What the configuration says of an authority that is spoken to by EST, beside what all have. */
+struct est_conf {
+	char *label;    /* one segment of the path; NULL = none */
+	char *username; /* of a login; NULL = none */
+	char *password; /* where that is (base/source.h) */
+	bool digest;    /* HTTP Digest instead of Basic */
+	enum est_pop pop;
+	struct {
+		char *token;
+		char *key;         /* its label; NULL = whichever the certificate is for */
+		char *certificate; /* a PEM file; NULL = no identity is configured */
+	} identity;
+	char *bootstrap;       /* SHA-256 of a CA's certificate, hex, lower case; NULL = none */
+	struct list redirects; /* other origins that may be gone to */
+	when_t pending_limit;  /* how long an order may wait for an answer */
+};
 
 /* What the configuration says of an authority; the configuration owns it. */
 struct authority_conf {
@@ -24,7 +46,7 @@ struct authority_conf {
 	char *url;
 	struct list contact;
 	bool agree_terms;
-	char *trust;   /* a PEM bundle or "system", for the HTTPS connection */
+	char *trust;   /* a PEM bundle or "system", for the HTTPS connection; NULL = `bootstrap` */
 	char *issuer;  /* PEM that anchors issued chains; NULL = none */
 	char *profile; /* NULL = whatever the authority gives */
 	struct {
@@ -32,8 +54,16 @@ struct authority_conf {
 		enum key_type type;
 	} account_key;
 	char *policy; /* whose limits hold for the account key; NULL = none */
+	struct est_conf est;
 	struct mark at;
 };
+
+/* The name of the token of its account key, or of its enrolment identity; NULL = none. */
+static inline const char *
+authority_token(const struct authority_conf *a)
+{
+	return a->account_key.token ? a->account_key.token : a->est.identity.token;
+}
 
 /* How the authority may see that a name is ours. */
 struct challenge_conf {
@@ -51,6 +81,18 @@ struct ca_needs {
 	EVP_PKEY *account_key;    /* signs, in the token; borrowed; NULL = none */
 	EVP_PKEY *account_public; /* the same key's public half in software; borrowed */
 	const char *account_url;  /* from an earlier run, "" = none */
+
+	/* For protocols with anchors. */
+	const char *anchors; /* PEM of the CAs that it may issue by; NULL = none yet */
+	const struct http_identity *identity; /* for enrolment; borrowed; NULL = none */
+	/*
+	 * A CA was found that is no anchor yet. `voucher` says what vouches for it: the SHA-256
+	 * (hex) of an anchor, "system" or "bootstrap:HEX"; NULL: nothing does, and it will not be
+	 * one. Is stored before it is used; an error ends the request. NULL where nothing can be
+	 * stored.
+	 */
+	int (*anchor)(void *ctx, X509 *ca, const char *voucher, struct err *e);
+	void *ctx;
 };
 
 struct ca_order {
@@ -60,11 +102,23 @@ struct ca_order {
 	const void *csr; /* DER */
 	size_t csr_len;
 	const char *replaces; /* ari_id of the certificate that this one replaces; "" = none */
-	char *cookie;         /* in and out, owned here; NULL = nothing ordered yet */
-	bool armed;           /* the authority's own mark within one process; false at first */
-	char *chain;          /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
-	when_t not_before;    /* out, with CA_WAIT */
-	char doing[128];      /* out: for progress, "waits for validation" */
+
+	/* For protocols that have the request signed by their own rules (`signs`). */
+	const struct subject *subject;
+	EVP_PKEY *public;                 /* of the key that the request is for */
+	const struct http_identity *live; /* what it renews, from this authority; NULL = none */
+	bool same;                        /* subject and names are to be as they are there */
+	const char *no_live; /* why there is none, for messages; "" = it is the first */
+	/* Signs a request of this wish with that key in the token; judged. Adds its DER. */
+	int (*sign)(void *ctx, const struct csr_wish *wish, struct buf *ret_der, struct err *e);
+	void *ctx;
+
+	char *cookie;      /* in and out, owned here; NULL = nothing ordered yet */
+	bool armed;        /* the authority's own mark within one process; false at first */
+	char *chain;       /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
+	when_t not_before; /* out, with CA_WAIT */
+	char doing[128];   /* out: for progress, "waits for validation" */
+	char note[400];    /* out: what people should read in the journal; "" = nothing */
 };
 
 enum ca_progress { CA_AGAIN, CA_WAIT, CA_ISSUED };
@@ -101,6 +155,9 @@ struct ca_account {
 struct ca_ops {
 	const char *word;     /* of `protocol:` */
 	bool needs_challenge; /* a certificate from here needs a `challenge:` */
+	bool needs_account;   /* and an `account_key:` */
+	bool signs;       /* it has requests signed by its own rules, and renews by certificate */
+	bool has_anchors; /* it says which CAs it issues by (RFC 7030 4.1) */
 	/* Prepares a session; no request is sent yet. The caller ends it with close. */
 	int (*open)(const struct authority_conf *conf, const struct ca_needs *needs, void **ret,
 		struct err *e);
@@ -113,8 +170,12 @@ struct ca_ops {
 	void (*settle)(void *ca, const struct ca_order *order);
 	/* The account as the authority names it, "" while there is none; borrowed. */
 	const char *(*account)(void *ca);
-	/* Without a session: does the authority answer, and as what the configuration says? */
-	int (*check)(const struct authority_conf *conf, const struct services *s, struct err *e);
+	/*
+	 * Without a session: does the authority answer, and as what the configuration says? Of the
+	 * needs it has services and anchors.
+	 */
+	int (*check)(
+		const struct authority_conf *conf, const struct ca_needs *needs, struct err *e);
 	void (*close)(void *ca);
 
 	/* These may be NULL where the protocol has no such thing. */

@@ -48,6 +48,7 @@ struct http_request {
 
 struct http_answer {
 	int status;
+	char login_scheme[16]; /* the first that WWW-Authenticate names, lower case; "" = none */
 	struct buf body;
 	char content_type[96]; /* media type alone, lower case */
 	char location[512];
@@ -66,6 +67,12 @@ int http_open(const char *name, const char *trust, struct http **ret, struct err
 void http_close(struct http *h);
 
 /*
+ * From now on, on new connections: the server is verified by these anchors (PEM, copied) alone, in
+ * the place of `trust`.
+ */
+int http_trust(struct http *h, const char *pem, struct err *e) MUST_USE;
+
+/*
  * From now on, on new connections: NULL for nobody. Takes references of its own. ERR_FAILED where
  * the key is not the certificate's.
  */
@@ -81,6 +88,9 @@ int http_send(struct http *h, const struct http_request *r, struct http_answer *
 	struct err *e) MUST_USE;
 
 void http_answer_free(struct http_answer *a);
+
+/* Whether the last request failed because the server refused our certificate, or misses one. */
+bool http_refused_us(const struct http *h);
 
 /* Requests sent and connections made so far. */
 void http_counts(const struct http *h, unsigned *ret_requests, unsigned *ret_connections);

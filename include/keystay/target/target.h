@@ -1,7 +1,7 @@
 /*
  * Where a certificate goes. A version folder (versions/NAME/0007 with cert.pem, chain.pem,
- * fullchain.pem, key.pem, combined.pem) is put in place by stage, activate and test; the same
- * three, with the folder before, put the old one back.
+ * fullchain.pem, key.pem, combined.pem, and anchors.pem where there are any) is put in place by
+ * stage, activate and test; the same three, with the folder before, put the old one back.
  */
 #ifndef KEYSTAY_TARGET_TARGET_H
 #define KEYSTAY_TARGET_TARGET_H
@@ -14,7 +14,15 @@
 struct target_ops;
 
 /* The files of a version that a `files` target can copy, and their words in the configuration. */
-enum target_file { FILE_CERT, FILE_CHAIN, FILE_FULLCHAIN, FILE_KEY, FILE_COMBINED, TARGET_FILES };
+enum target_file {
+	FILE_CERT,
+	FILE_CHAIN,
+	FILE_FULLCHAIN,
+	FILE_KEY,
+	FILE_COMBINED,
+	FILE_ANCHORS, /* of authorities that have them */
+	TARGET_FILES
+};
 
 /* One item of `install:`; the configuration owns it. */
 struct target_conf {

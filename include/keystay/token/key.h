@@ -108,6 +108,14 @@ int key_try(struct token *t, const struct key_name *name, EVP_PKEY *public, stru
 int key_names(struct token *t, int (*each)(void *ctx, const struct key_name *name, struct err *e),
 	void *ctx, struct err *e) MUST_USE;
 
+/*
+ * The name of the private key that `public` belongs to, whoever made it; only among those of
+ * `label`, where that is not NULL. ERR_TOKEN for none, and for two. Its id has 1 to 32 bytes, and
+ * its public key must be there as an object of the same id and label.
+ */
+int key_of_public(struct token *t, EVP_PKEY *public, const char *label, struct key_name *ret,
+	struct err *e) MUST_USE;
+
 /* The ids (hex) of all private keys on the token; used to compare token and database. */
 struct list;
 int key_list(struct token *t, struct list *ret_ids, struct err *e) MUST_USE;

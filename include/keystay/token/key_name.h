@@ -4,9 +4,11 @@
 #ifndef KEYSTAY_TOKEN_KEY_NAME_H
 #define KEYSTAY_TOKEN_KEY_NAME_H
 
-/* Bytes of a CKA_ID; its hex, and that of a SHA-256. */
+/* Bytes of the CKA_ID that keystay gives, and of any that it can find; hex of that and of a
+ * SHA-256. */
 #define KEY_ID_BYTES 16
-#define KEY_ID_TEXT 33
+#define KEY_ID_MAX 32
+#define KEY_ID_TEXT (2 * KEY_ID_MAX + 1)
 #define KEY_HASH_TEXT 65
 #define KEY_LABEL_TEXT 96
 

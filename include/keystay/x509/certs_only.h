@@ -24,6 +24,18 @@ int certs_only_read(
 	const void *body, size_t len, struct certs **ret, bool *ret_plain, struct err *e) MUST_USE;
 void certs_free(struct certs *c);
 
+/* An empty set; NULL without memory. */
+struct certs *certs_new(void);
+
+/* Takes a reference; ERR_AUTHORITY past the ceilings above. */
+int certs_add(struct certs *c, X509 *x, struct err *e) MUST_USE;
+
+/* Whether it is in there, byte for byte. */
+bool certs_has(const struct certs *c, const X509 *x);
+
+/* All of them as PEM; caller frees. */
+int certs_pem(const struct certs *c, char **ret, struct err *e) MUST_USE;
+
 size_t certs_count(const struct certs *c);
 X509 *certs_at(const struct certs *c, size_t index); /* borrowed */
 

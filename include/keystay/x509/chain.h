@@ -59,13 +59,14 @@ struct chain_wish {
 	const struct list *names; /* all of them, normalised */
 	when_t now;
 	const char *anchors; /* PEM file, NULL = the chain must link and verify in itself */
+	bool not_a_server;   /* it need not be for TLS servers */
 };
 
 /*
  * Refuses a chain (ERR_AUTHORITY) whose leaf has another key, lacks a name or has more, is not
- * valid now (five minutes of clock difference are allowed before notBefore), is a CA or is not for
- * TLS servers; whose certificates do not lead one to the next; or which does not end at an anchor,
- * where there are anchors. *ret_anchored says whether it did.
+ * valid now (five minutes of clock difference are allowed before notBefore), is a CA or (but for
+ * not_a_server) is not for TLS servers; whose certificates do not lead one to the next; or which
+ * does not end at an anchor, where there are anchors. *ret_anchored says whether it did.
  */
 int chain_judge(const struct chain *c, const struct chain_wish *wish, bool *ret_anchored,
 	struct err *e) MUST_USE;

@@ -22,20 +22,40 @@ struct subject {
 /* No CSR is larger: 100 names of 253 bytes and an RSA-4096 key fit three times. */
 #define CSR_MAX (96 * 1024)
 
+/* What a request says beside its key. */
+struct csr_wish {
+	const struct subject *subject; /* NULL = an empty one */
+	const struct list *fields;     /* behind it: "2.5.4.3=www.example.org"; NULL = none */
+	const struct list *names;      /* normalised; DNS and IP */
+	/*
+	 * The certificate that it renews: its subject and its subjectAltName as they stand there
+	 * (RFC 7030 4.2.2), in the place of subject and fields, and it must be for `names`. NULL =
+	 * none.
+	 */
+	X509 *renews;
+	const STACK_OF(X509_EXTENSION) * extensions; /* beside subjectAltName; NULL = none */
+	const char *challenge; /* challengePassword (RFC 2985 5.4.1); NULL = none */
+	int digest;            /* NID_sha256 ... of the signature; NID_undef = as the key has it */
+};
+
 /*
- * Makes a CSR for `names` (normalised; DNS and IP) with `subject` and no common name and no
- * extension but subjectAltName, signs it with `key` in `context`, and stores its DER.
- * Then the bytes that were really signed are read anew and judged by csr_judge against `public`.
+ * Makes a CSR of that, signs it with `key` in `context`, and adds its DER to *ret_der. Then the
+ * bytes that were really signed are read anew and judged by csr_judge against `public`. ERR_CONFIG
+ * for what does not fit a request, ERR_LOST where the token does not sign.
  */
-int csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struct subject *subject,
-	const struct list *names, struct buf *ret_der, struct err *e) MUST_USE;
+int csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struct csr_wish *wish,
+	struct buf *ret_der, struct err *e) MUST_USE;
 
 /*
  * Reads DER and refuses it (ERR_TOKEN) unless its key is `public`, its signature verifies with that
- * key in software, its names are exactly `names`, and it asks for no other extension.
+ * key in software, and subject, names, extensions and challenge are what the wish says and nothing
+ * more.
  */
-int csr_judge(const void *der, size_t len, EVP_PKEY *public, const struct list *names,
+int csr_judge(const void *der, size_t len, EVP_PKEY *public, const struct csr_wish *wish,
 	struct err *e) MUST_USE;
+
+/* The DER of such a request has no more bytes, whatever the signature; 0 where none can be made. */
+size_t csr_room(EVP_PKEY *public, const struct csr_wish *wish);
 
 /* True when the DER is a request for exactly these names; nothing else of it is judged. */
 bool csr_has_names(const void *der, size_t len, const struct list *names);

@@ -133,10 +133,10 @@ double_account(void *ca)
 }
 
 static int
-double_check(const struct authority_conf *conf, const struct services *s, struct err *e)
+double_check(const struct authority_conf *conf, const struct ca_needs *needs, struct err *e)
 {
 	(void)conf;
-	(void)s;
+	(void)needs;
 	(void)e;
 	return 0;
 }
@@ -167,6 +167,7 @@ double_close(void *ca)
 
 const struct ca_ops double_ca_ops = {
 	.word = "double",
+	.needs_account = true,
 	.open = double_open,
 	.advance = double_advance,
 	.settle = double_settle,

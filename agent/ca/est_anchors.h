@@ -1,0 +1,18 @@
+/* /cacerts (RFC 7030 4.1): the first anchor, new ones, and what chains are built from. */
+#ifndef KEYSTAY_CA_EST_ANCHORS_H
+#define KEYSTAY_CA_EST_ANCHORS_H
+
+#include "est.h"
+
+/*
+ * Asks once in a session. Where nothing is known of the server yet, the CA of `bootstrap:` is
+ * looked for in an answer that proves nothing, and the question is asked again on a new connection
+ * that it verifies. New anchors are told to the session's owner, and hold from then on.
+ */
+int est_need_cacerts(struct est *s, struct err *e) MUST_USE;
+
+/* The check of ca_ops. */
+int est_check(
+	const struct authority_conf *conf, const struct ca_needs *needs, struct err *e) MUST_USE;
+
+#endif

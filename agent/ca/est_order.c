@@ -1,0 +1,338 @@
+#include "est_order.h"
+
+#include <string.h>
+
+#include "come_back.h"
+#include "est_anchors.h"
+#include "est_enroll.h"
+#include "est_http.h"
+#include "est_request.h"
+#include "keystay/base/json.h"
+#include "keystay/base/log.h"
+
+#define ENROLL "simpleenroll"
+#define REENROLL "simplereenroll"
+/* Whatever Retry-After says: a server that is ready sooner is not waited for longer than that. */
+#define WAIT_MAX DAY
+
+/*
+ * Nothing is stored until a server says 202. Then the cookie is a JSON object:
+ *
+ *	operation  what was asked, and is asked again (RFC 7030 4.2.3)
+ *	pop        the request names its connection, so each time it is signed anew ...
+ *	renews     ... with subject and names of the certificate that is renewed, or without
+ *	csr        else the request itself, base64url of its DER
+ *	since      when the first 202 came
+ *	tries      how many came
+ */
+
+static int
+drop(struct ca_order *o)
+{
+	free(o->cookie);
+	o->cookie = NULL;
+	return -1;
+}
+
+/* --- what the server wants to see */
+
+/* RFC 7030 4.5.1 lets anybody ask; some servers do not. */
+static int
+fetch_attrs(struct est *s, struct ca_order *o, struct http_answer *ret, struct err *e)
+{
+	const struct http_request r = {
+		.method = HTTP_GET, .accept = "application/csrattrs", .ceiling = CSR_ATTRS_MAX};
+	struct http_request named = r;
+	struct http_login room;
+	struct http *h = s->anybody;
+	char why[400];
+
+	if (est_send(s, h, "csrattrs", &r, ret, e) < 0)
+		return -1;
+	if (ret->status != 401)
+		return 0;
+	const struct http_identity *id = est_identity(s, o, why);
+	if (est_login(s, &room, &named.login, e) < 0 || (id && est_somebody(s, id, &h, e) < 0))
+		return -1;
+	if (!id && !named.login)
+		return 0;
+	http_answer_free(ret);
+	*ret = (struct http_answer){0};
+	return est_send(s, h, "csrattrs", &named, ret, e);
+}
+
+static int
+need_attrs(struct est *s, struct ca_order *o, struct err *e)
+{
+	AUTO(http_answer) struct http_answer answer = {0};
+	char name[96], text[200];
+
+	if (s->has_attrs)
+		return 0;
+	if (fetch_attrs(s, o, &answer, e) < 0)
+		return -1;
+	/* None, or an operation that it does not have (RFC 7030 4.5.2). */
+	bool none = answer.status == 204 || answer.status == 404 || answer.status == 501;
+	if (!none && answer.status != 200)
+		return est_fail(s, "csrattrs", &answer, e);
+	if (!none && csr_attrs_read(buf_text(&answer.body), answer.body.len, &s->attrs, e) < 0)
+		return err_in(e, "%s: csrattrs", est_name(s, name));
+	if (s->attrs.ignored.count)
+		log_debug("%s: csrattrs: not understood, and left out: %s", est_name(s, name),
+			list_join(&s->attrs.ignored, text, sizeof text));
+	s->has_attrs = true;
+	return 0;
+}
+
+/* --- the answer */
+
+/* A server may write another subject than was asked for (RFC 7030 4.2.3); people should know. */
+static void
+compare_subject(struct ca_order *o, const struct buf *der, X509 *leaf)
+{
+	const unsigned char *p = (const unsigned char *)der->text;
+	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)der->len);
+	char asked[160] = "", given[160] = "";
+
+	if (!req || o->note[0] ||
+		X509_NAME_cmp(X509_REQ_get_subject_name(req), X509_get_subject_name(leaf)) == 0)
+		return;
+	X509_NAME_oneline(X509_REQ_get_subject_name(req), asked, (int)sizeof asked);
+	X509_NAME_oneline(X509_get_subject_name(leaf), given, (int)sizeof given);
+	text_printable(asked);
+	text_printable(given);
+	snprintf(o->note, sizeof o->note, "the subject is '%s', and '%s' was asked for", given,
+		asked);
+}
+
+static int
+take_certificate(struct est_asking *a, const struct http_answer *answer, struct err *e)
+{
+	AUTO(certs) struct certs *certs = NULL;
+	struct ca_order *o = a->o;
+	char name[96];
+	X509 *leaf;
+	bool plain;
+
+	est_name(a->s, name);
+	if (certs_only_read(buf_text(&answer->body), answer->body.len, &certs, &plain, e) < 0 ||
+		certs_of_key(certs, o->public, &leaf, e) < 0)
+		return err_in(e, "%s: %s", name, a->operation);
+	if (o->live && X509_cmp(leaf, o->live->certificate) == 0)
+		return err_set(e, ERR_AUTHORITY,
+			"%s: %s: it gave the certificate that is to be renewed once more", name,
+			a->operation);
+	if (!plain)
+		log_debug("%s: %s: the certificate is not in base64, as RFC 8951 3 has it", name,
+			a->operation);
+	compare_subject(o, a->der, leaf);
+	free(o->chain);
+	o->chain = NULL;
+	return certs_chain(leaf, certs, a->s->cacerts, &o->chain, e);
+}
+
+static void
+say_why(const struct est_asking *a, const struct http_answer *answer, struct err *e)
+{
+	const struct est_conf *c = &a->s->conf->est;
+	char why[400];
+
+	const struct http_identity *id = est_identity(a->s, a->o, why);
+	if (answer->status != 401) {
+		if (c->pop == EST_POP_OFF && a->s->attrs.challenge_password)
+			err_hint(e,
+				"its csrattrs want the request to name its connection: 'pop: auto' "
+				"does it");
+	} else if (a->sent_login && text_same(answer->login_scheme, "digest") && !c->digest) {
+		err_hint(e, "it asks for Digest: write 'auth: digest'");
+	} else if (a->sent_login && text_same(answer->login_scheme, "basic") && c->digest) {
+		err_hint(e, "it asks for Basic: write 'auth: basic'");
+	} else if (a->sent_login && answer->login_scheme[0]) {
+		err_hint(e, "are 'username:' and the password in '%s' right?", c->password);
+	} else if (answer->login_scheme[0]) {
+		err_hint(e, "%s%sit asks for a login: write 'username:' and 'password:'", why,
+			why[0] ? "; " : "");
+	} else if (a->pop) {
+		err_hint(e,
+			"a proxy that ends TLS before the server would break the proof that the "
+			"request is of this connection: 'pop: off'");
+	} else if (c->pop != EST_POP_REQUIRE) {
+		err_hint(e,
+			"%s%sdoes it want the request to name its connection? 'pop: require' does it",
+			id ? "" : why, !id && why[0] ? "; " : "");
+	}
+}
+
+static int
+refuse(struct est_asking *a, const struct http_answer *answer, struct err *e)
+{
+	est_fail(a->s, a->operation, answer, e);
+	say_why(a, answer, e);
+	/* It will not be granted; but for a login that can be mended. */
+	if (e->kind == ERR_AUTHORITY && answer->status != 401)
+		drop(a->o);
+	return -1;
+}
+
+/* 202: kept, and asked again when it says (RFC 7030 4.2.3), at most for `pending_limit`. */
+static int
+park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, struct err *e)
+{
+	const struct services *services = a->s->needs.services;
+	struct ca_order *o = a->o;
+	when_t now = services_now(services), limit = a->s->conf->est.pending_limit;
+	when_t since = json_integer_value(json_object_get(cookie, "since"));
+	json_int_t tries = json_integer_value(json_object_get(cookie, "tries"));
+	uint32_t number = 0;
+	bool said;
+	char name[96];
+
+	since = since > 0 && since <= now ? since : now;
+	if (now - since >= limit) {
+		drop(o);
+		err_set(e, ERR_AUTHORITY, "%s: it has let us wait for %lld days, and gives nothing",
+			est_name(a->s, name), (long long)((now - since) / DAY));
+		return err_hint(e,
+			"ask whoever approves requests there; 'pending_limit:' is longer "
+			"patience");
+	}
+	/* Where it does not say: 1, 2, 4 ... 60 minutes. */
+	when_t own = tries < 6 ? MINUTE << (tries < 0 ? 0 : tries) : HOUR;
+	when_t wait = come_back(now, answer, own, &said) - now;
+	services->random(services->ctx, &number, sizeof number);
+	wait = wait > WAIT_MAX ? WAIT_MAX : wait + number % (wait / 20 + 1);
+	if (now + wait > since + limit)
+		wait = since + limit - now;
+	json_object_set_new(cookie, "since", json_integer(since));
+	json_object_set_new(cookie, "tries", json_integer(tries + 1));
+	char *text = json_line(cookie);
+	if (!text)
+		return err_set(e, ERR_FAILED, "no memory for an order");
+	free(o->cookie);
+	o->cookie = text;
+	o->not_before = now + wait;
+	snprintf(o->doing, sizeof o->doing, "waits for the authority to grant it%s",
+		said ? "" : " (it does not say how long)");
+	return 0;
+}
+
+static int
+ask(struct est_asking *a, json_t *cookie, enum ca_progress *ret, struct err *e)
+{
+	AUTO(http_answer) struct http_answer answer = {0};
+
+	if (est_ask(a, &answer, e) < 0)
+		return -1;
+	if (answer.status == 200) {
+		if (take_certificate(a, &answer, e) < 0) {
+			drop(a->o);
+			return -1;
+		}
+		*ret = CA_ISSUED;
+		return 0;
+	}
+	if (answer.status != 202)
+		return refuse(a, &answer, e);
+	*ret = CA_WAIT;
+	return park(a, &answer, cookie, e);
+}
+
+/* --- the stages */
+
+static int
+begin(struct est *s, struct ca_order *o, enum ca_progress *ret, struct err *e)
+{
+	AUTO(est_request) struct est_request request = {.fields = {0}};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+	char name[96], why[400];
+
+	if (need_attrs(s, o, e) < 0)
+		return -1;
+	bool pop = s->conf->est.pop == EST_POP_REQUIRE ||
+		   (s->conf->est.pop == EST_POP_AUTO && s->attrs.challenge_password);
+	bool renews = o->live && o->same;
+	const struct http_identity *id = est_identity(s, o, why);
+	/* RFC 7030 4.2.2: by the certificate that is renewed, and with its subject and names. */
+	bool again = renews && id && X509_cmp(id->certificate, o->live->certificate) == 0;
+	struct est_asking a = {.s = s,
+		.o = o,
+		.operation = again ? REENROLL : ENROLL,
+		.pop = pop,
+		.request = &request,
+		.der = &der};
+	if (est_request_make(&s->attrs, o, renews, &request, e) < 0 ||
+		(!pop && o->sign(o->ctx, &request.wish, &der, e) < 0))
+		return err_in(e, "%s", est_name(s, name));
+	AUTO(char) char *csr = pop ? strdup("") : base64url(der.text, der.len);
+	AUTO(json_t)
+	json_t *cookie = csr ? json_pack("{s:s, s:b, s:b, s:s}", "operation", a.operation, "pop",
+				       pop, "renews", renews, "csr", csr)
+			     : NULL;
+	if (!cookie)
+		return err_set(e, ERR_FAILED, "no memory for an order");
+	return ask(&a, cookie, ret, e);
+}
+
+/* The same request once more. */
+static int
+go_on(struct est *s, struct ca_order *o, json_t *cookie, enum ca_progress *ret, struct err *e)
+{
+	AUTO(est_request) struct est_request request = {.fields = {0}};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+	const char *operation = json_text_at(cookie, "operation"),
+		   *csr = json_text_at(cookie, "csr");
+	bool pop = json_is_true(json_object_get(cookie, "pop"));
+	bool renews = json_is_true(json_object_get(cookie, "renews"));
+	char name[96];
+	struct est_asking a = {.s = s,
+		.o = o,
+		.operation = text_same(operation, REENROLL) ? REENROLL : ENROLL,
+		.pop = pop,
+		.request = &request,
+		.der = &der};
+
+	/* What it was to renew is no more, or not as it was. */
+	if (renews && !(o->live && o->same)) {
+		drop(o);
+		return begin(s, o, ret, e);
+	}
+	if (pop) {
+		if (need_attrs(s, o, e) < 0)
+			return -1;
+		if (est_request_make(&s->attrs, o, renews, &request, e) < 0)
+			return err_in(e, "%s", est_name(s, name));
+	} else {
+		AUTO(char) char *room = malloc(CSR_MAX);
+		int len = room ? base64url_decode(csr, room, CSR_MAX) : -1;
+		if (len <= 0) {
+			drop(o);
+			return err_set(e, ERR_FAILED, "the stored request of '%s' cannot be read",
+				o->certificate);
+		}
+		buf_add(&der, room, (size_t)len);
+	}
+	return ask(&a, cookie, ret, e);
+}
+
+int
+est_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *e)
+{
+	struct est *s = ca;
+	AUTO(json_t) json_t *cookie = NULL;
+
+	if (est_need_cacerts(s, e) < 0)
+		return -1;
+	if (!o->cookie)
+		return begin(s, o, ret, e);
+	if (json_read(o->cookie, strlen(o->cookie), &cookie, e) < 0)
+		return drop(o);
+	return go_on(s, o, cookie, ret, e);
+}
+
+/* It leaves nothing anywhere. */
+void
+est_settle(void *ca, const struct ca_order *o)
+{
+	(void)ca;
+	(void)o;
+}

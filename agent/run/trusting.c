@@ -1,0 +1,104 @@
+#include "trusting.h"
+
+#include <string.h>
+
+#include "keystay/base/file.h"
+#include "keystay/life/trust.h"
+#include "keystay/x509/anchors.h"
+#include "keystay/x509/chain.h"
+
+/* What ends sooner than that wants somebody's attention. */
+#define SOON (60 * DAY)
+
+static bool
+say_anchor(struct run *r, const char *where, const X509 *x, when_t now)
+{
+	when_t until = ossl_when(X509_get0_notAfter(x));
+	char name[200], text[WHEN_TEXT], hex[65] = "";
+
+	anchor_name(x, name);
+	(void)anchor_fingerprint(x, hex);
+	if (until <= now)
+		run_finding(r, "warn", where,
+			"a new root is learned when an old one vouches for it; this "
+			"one cannot any more",
+			"its anchor '%s' ended at %s", name, when_format(until, text));
+	else if (until - now < SOON)
+		run_finding(r, "warn", where, "the authority should show its new root by now",
+			"its anchor '%s' ends at %s", name, when_format(until, text));
+	else
+		run_finding(r, "ok", where, "", "trusts '%s' (SHA-256 %s) until %s", name, hex,
+			when_format(until, text));
+	return until > now;
+}
+
+static bool
+check_anchors(struct run *r, struct db *db, const struct authority_conf *a, const char *where)
+{
+	AUTO(char) char *pem = NULL;
+	AUTO(certs) struct certs *all = NULL;
+	when_t now = services_now(r->services);
+	bool plain, any = false;
+	struct err e;
+
+	if (trust_known(db, a, &pem, &e) < 0 ||
+		(*pem && certs_only_read(pem, strlen(pem), &all, &plain, &e) < 0)) {
+		run_finding(r, "fail", where, e.hint, "%s", e.text);
+		return false;
+	}
+	for (size_t i = 0; all && i < certs_count(all); i++)
+		any = say_anchor(r, where, certs_at(all, i), now) || any;
+	if (all && !any)
+		run_finding(r, "fail", where, "name its new CA in 'trust:' or 'issuer:'",
+			"none of its anchors is valid any more");
+	if (!all)
+		run_finding(r, "ok", where, "", "no anchors yet; the first answer %s",
+			a->est.bootstrap ? "is held against 'bootstrap:'"
+					 : "of its verified server names them");
+	return !all || any;
+}
+
+static bool
+check_identity(struct run *r, const struct authority_conf *a, const char *where)
+{
+	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
+	AUTO(chain) struct chain *chain = NULL;
+	struct leaf_facts facts;
+	when_t now = services_now(r->services);
+	char text[WHEN_TEXT];
+	struct err e;
+
+	if (!a->est.identity.certificate)
+		return true;
+	if (file_read(a->est.identity.certificate, &pem, &e) < 0 ||
+		chain_parse(buf_text(&pem), pem.len, &chain, &e) < 0 ||
+		chain_leaf_facts(chain, &facts, &e) < 0) {
+		run_finding(r, a->est.username ? "warn" : "fail", where,
+			"the login is used until it is there, where there is one",
+			"its identity: %s", e.text);
+		return a->est.username != NULL;
+	}
+	if (facts.not_after <= now || facts.not_after - now < SOON / 2) {
+		run_finding(r, facts.not_after <= now ? "fail" : "warn", where,
+			"get another certificate for it", "its identity %s at %s",
+			facts.not_after <= now ? "expired" : "ends",
+			when_format(facts.not_after, text));
+		return facts.not_after > now;
+	}
+	if (X509_check_purpose(chain_leaf(chain), X509_PURPOSE_SSL_CLIENT, 0) != 1) {
+		run_finding(r, "fail", where, "get one with the extended key usage clientAuth",
+			"its identity is not for TLS clients");
+		return false;
+	}
+	run_finding(r, "ok", where, "", "its identity is valid until %s",
+		when_format(facts.not_after, text));
+	return true;
+}
+
+bool
+check_trust(struct run *r, struct db *db, const struct authority_conf *a, const char *where)
+{
+	bool anchors = check_anchors(r, db, a, where);
+
+	return check_identity(r, a, where) && anchors;
+}

@@ -1,0 +1,14 @@
+/* What `check` says of authorities that have anchors: those, and the identity that asks. */
+#ifndef KEYSTAY_RUN_TRUSTING_H
+#define KEYSTAY_RUN_TRUSTING_H
+
+#include "keystay/ca/ca.h"
+#include "keystay/run/run.h"
+
+struct db;
+
+/* Findings of one authority, nothing sent; `db` may be NULL. False where something is in the way.
+ */
+bool check_trust(struct run *r, struct db *db, const struct authority_conf *a, const char *where);
+
+#endif
