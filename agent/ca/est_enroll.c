@@ -121,7 +121,7 @@ ask_by_certificate(struct est_asking *a, const struct http_identity *id, bool *r
 		*ret_done = false;
 		return 0;
 	}
-	if (ret->status != 401 || !ret->login_scheme[0] || !has_login)
+	if (ret->status != 401 || !ret->challenges || !has_login)
 		return 0;
 	/* It wants both. */
 	http_answer_free(ret);

@@ -143,13 +143,13 @@ say_why(const struct est_asking *a, const struct http_answer *answer, struct err
 			err_hint(e,
 				"its csrattrs want the request to name its connection: 'pop: auto' "
 				"does it");
-	} else if (a->sent_login && text_same(answer->login_scheme, "digest") && !c->digest) {
+	} else if (a->sent_login && !c->digest && answer->challenges == CHALLENGE_DIGEST) {
 		err_hint(e, "it asks for Digest: write 'auth: digest'");
-	} else if (a->sent_login && text_same(answer->login_scheme, "basic") && c->digest) {
+	} else if (a->sent_login && c->digest && answer->challenges == CHALLENGE_BASIC) {
 		err_hint(e, "it asks for Basic: write 'auth: basic'");
-	} else if (a->sent_login && answer->login_scheme[0]) {
+	} else if (a->sent_login && answer->challenges) {
 		err_hint(e, "are 'username:' and the password in '%s' right?", c->password);
-	} else if (answer->login_scheme[0]) {
+	} else if (answer->challenges) {
 		err_hint(e, "%s%sit asks for a login: write 'username:' and 'password:'", why,
 			why[0] ? "; " : "");
 	} else if (a->pop) {

@@ -157,3 +157,56 @@ link_targets(const char *text, size_t len, const char *rel, struct list *ret)
 			return false;
 	}
 }
+
+/* RFC 9110 5.6.2, a token. */
+static bool
+is_token_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+/* One element of the list: a scheme with what follows it, or a parameter of the scheme before. */
+static bool
+challenge_element(struct at *a, unsigned *ret)
+{
+	const char *value;
+	size_t len;
+
+	skip_blanks(a);
+	const char *word = a->p;
+	while (a->p < a->end && is_token_char(*a->p))
+		a->p++;
+	size_t n = (size_t)(a->p - word);
+	if (n == 0)
+		return false;
+	skip_blanks(a);
+	/* "name=value", with blanks around the sign at most (RFC 9110 11.2). */
+	bool parameter = a->p < a->end && *a->p == '=';
+	if (!parameter)
+		*ret |= n == 5 && strncasecmp(word, "basic", n) == 0    ? CHALLENGE_BASIC
+			: n == 6 && strncasecmp(word, "digest", n) == 0 ? CHALLENGE_DIGEST
+									: CHALLENGE_OTHER;
+	/* The rest of it, up to a comma that is not within quotes. */
+	while (a->p < a->end && *a->p != ',') {
+		if (*a->p != '"')
+			a->p++;
+		else if (!value_of(a, &value, &len))
+			return false;
+	}
+	return true;
+}
+
+unsigned
+challenge_schemes(const char *text, size_t len)
+{
+	struct at a = {text, text + len};
+	unsigned schemes = 0;
+
+	for (;;) {
+		while (next_is(&a, ','))
+			;
+		if (a.p == a.end || !challenge_element(&a, &schemes))
+			return schemes;
+	}
+}

@@ -192,7 +192,7 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 	/* A new status line: what an earlier answer (100, a redirect) said does not count. */
 	if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
 		a->content_type[0] = a->location[0] = a->nonce[0] = a->retry_after[0] = '\0';
-		a->login_scheme[0] = '\0';
+		a->challenges = 0;
 		a->date = 0;
 		list_free(&a->links);
 		buf_clear(&a->body);
@@ -206,10 +206,8 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 		keep(a->nonce, sizeof a->nonce, v, n);
 	} else if ((v = field_value(line, len, "retry-after", &n))) {
 		keep(a->retry_after, sizeof a->retry_after, v, n);
-	} else if (!a->login_scheme[0] && (v = field_value(line, len, "www-authenticate", &n))) {
-		const char *blank = memchr(v, ' ', n);
-		keep_lower(a->login_scheme, sizeof a->login_scheme, v,
-			blank ? (size_t)(blank - v) : n);
+	} else if ((v = field_value(line, len, "www-authenticate", &n))) {
+		a->challenges |= challenge_schemes(v, n);
 	} else if ((v = field_value(line, len, "date", &n))) {
 		(void)when_parse_http(v, n, &a->date);
 	} else if ((v = field_value(line, len, "link", &n))) {

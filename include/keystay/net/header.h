@@ -21,4 +21,14 @@ bool retry_after_parse(const char *text, size_t len, when_t now, when_t *ret);
  */
 bool link_targets(const char *text, size_t len, const char *rel, struct list *ret);
 
+/* What a WWW-Authenticate field asks for. */
+enum challenge { CHALLENGE_BASIC = 1, CHALLENGE_DIGEST = 2, CHALLENGE_OTHER = 4 };
+
+/*
+ * The schemes of a WWW-Authenticate field (RFC 9110 11.6.1), with commas and quoted parameters and
+ * all: a set of enum challenge; 0 for a field that names none. From where it is not well-formed on,
+ * nothing is read.
+ */
+unsigned challenge_schemes(const char *text, size_t len);
+
 #endif

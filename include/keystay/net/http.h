@@ -9,6 +9,7 @@
 #include "keystay/base/err.h"
 #include "keystay/base/secret.h"
 #include "keystay/base/text.h"
+#include "keystay/net/header.h"
 #include "keystay/net/identity.h"
 
 /* Seconds to connect, and for a whole request (DESIGN: the loop must not hang). */
@@ -48,7 +49,7 @@ struct http_request {
 
 struct http_answer {
 	int status;
-	char login_scheme[16]; /* the first that WWW-Authenticate names, lower case; "" = none */
+	unsigned challenges; /* of WWW-Authenticate: a set of enum challenge (net/header.h) */
 	struct buf body;
 	char content_type[96]; /* media type alone, lower case */
 	char location[512];
