@@ -1,5 +1,7 @@
 #include "est.h"
 
+#include <time.h>
+
 #include "keystay/base/text.h"
 
 #include <openssl/err.h>
@@ -217,6 +219,19 @@ add_chunks(struct buf *to, const char *data, size_t len, size_t each)
 	}
 }
 
+/* RFC 9110 6.6.1. */
+static void
+add_date(struct buf *out)
+{
+	time_t now = time(NULL);
+	struct tm t;
+	char text[40];
+
+	if (gmtime_r(&now, &t) &&
+		strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &t))
+		buf_adds(out, text);
+}
+
 bool
 http_send(struct conn *c, const struct request *r, const struct answer *a, bool cut)
 {
@@ -229,6 +244,7 @@ http_send(struct conn *c, const struct request *r, const struct answer *a, bool 
 
 	c->broken = cut;
 	buf_addf(&out, "HTTP/1.%d %d X\r\n", old ? 0 : 1, a->status);
+	add_date(&out);
 	if (a->type[0])
 		buf_addf(&out, "Content-Type: %s\r\n", a->type);
 	buf_adds(&out, buf_text(&a->headers));
