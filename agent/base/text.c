@@ -76,12 +76,31 @@ text_utf8(char *text)
 	}
 }
 
+/*
+ * How many bytes of UTF-8 here would steer a terminal: C1 controls (U+0080 to U+009F, of which
+ * U+009B begins an escape sequence), and marks that turn the direction of text (U+202A to U+202E,
+ * U+2066 to U+2069).
+ */
+static size_t
+steering(const unsigned char *c)
+{
+	if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+		return 2;
+	if (c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae)
+		return 3;
+	return c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9 ? 3 : 0;
+}
+
 void
 text_printable(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++)
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		size_t n = steering(c);
 		if (*c < 0x20 || *c == 0x7f)
 			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+		else if (n)
+			memset(c, '?', n);
+	}
 	text_utf8(text);
 }
 

@@ -24,8 +24,10 @@ struct est {
 	struct http *anybody;  /* shows no certificate; NULL until anchors or `system` are there */
 	struct http *somebody; /* shows `shown`; NULL until it is needed */
 	const X509 *shown;
-	struct certs *anchors; /* what it may issue by; grows */
-	struct certs *cacerts; /* its answer in this session; NULL = not asked yet */
+	char answered[URL_MAX]; /* the origin of the last answer, where it is another; "" = our own
+				 */
+	struct certs *anchors;  /* what it may issue by; grows */
+	struct certs *cacerts;  /* its answer in this session; NULL = not asked yet */
 	struct csr_attrs attrs;
 	bool has_attrs; /* asked in this session */
 	struct secret *password;

@@ -11,7 +11,8 @@
  */
 int est_need_cacerts(struct est *s, struct err *e) MUST_USE;
 
-/* The check of ca_ops. */
+/* The look_at_anchors and check of ca_ops. */
+int est_look_at_anchors(void *ca, struct err *e) MUST_USE;
 int est_check(
 	const struct authority_conf *conf, const struct ca_needs *needs, struct err *e) MUST_USE;
 

@@ -13,30 +13,45 @@
 /* The longest channel binding, as text: 32 bytes. */
 #define BINDING_TEXT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-static bool
-suits(const struct est *s, const struct http_identity *id, const char *what, char why[400])
+/* Adds one that will do, or what is wrong with it. */
+static void
+add_asker(const struct est *s, struct est_askers *all, const struct http_identity *id,
+	const char *what)
 {
 	char wrong[IDENTITY_WHY], subject[200];
+	size_t len = strlen(all->why);
 
-	if (identity_suits(id->certificate, services_now(s->needs.services), wrong))
-		return true;
+	if (identity_suits(id->certificate, services_now(s->needs.services), wrong)) {
+		all->id[all->count++] = id;
+		return;
+	}
 	X509_NAME_oneline(X509_get_subject_name(id->certificate), subject, (int)sizeof subject);
 	text_printable(subject);
-	snprintf(why, 400, "the certificate %s ('%s') %s", what, subject, wrong);
-	return false;
+	snprintf(all->why + len, sizeof all->why - len, "%sthe certificate %s ('%.120s') %s",
+		len ? "; " : "", what, subject, wrong);
 }
 
-const struct http_identity *
-est_identity(const struct est *s, const struct ca_order *o, char why[400])
+static void
+add_why(struct est_askers *all, const char *why)
 {
-	why[0] = '\0';
-	if (s->needs.identity && suits(s, s->needs.identity, "of 'identity:'", why))
-		return s->needs.identity;
-	if (o->live && suits(s, o->live, "that is renewed", why))
-		return o->live;
-	if (!why[0] && !o->live)
-		text_copy(why, 400, o->no_live ? o->no_live : "");
-	return NULL;
+	size_t len = strlen(all->why);
+
+	if (why && *why)
+		snprintf(all->why + len, sizeof all->why - len, "%s%s", len ? "; " : "", why);
+}
+
+void
+est_askers(const struct est *s, const struct ca_order *o, struct est_askers *ret)
+{
+	*ret = (struct est_askers){.count = 0};
+	if (o->live)
+		add_asker(s, ret, o->live, "that is renewed");
+	else
+		add_why(ret, o->no_live);
+	if (s->needs.identity)
+		add_asker(s, ret, s->needs.identity, "of 'identity:'");
+	else
+		add_why(ret, s->needs.no_identity);
 }
 
 /* The connection is there: the request is made for it. */
@@ -96,34 +111,20 @@ post(struct est_asking *a, struct http *h, const struct http_login *login, struc
 }
 
 static void
-note(struct ca_order *o, const char *why)
+choose_operation(struct est_asking *a, const struct http_identity *id)
 {
-	snprintf(o->note, sizeof o->note, "%.340s; asked with the login", why);
+	bool renewed = id && a->o->live && X509_cmp(id->certificate, a->o->live->certificate) == 0;
+
+	a->operation = a->renews && renewed ? EST_REENROLL : EST_ENROLL;
 }
 
-/* With the certificate; *ret_done is false where the login is to be tried alone. */
+/* It wants a login beside the certificate. */
 static int
-ask_by_certificate(struct est_asking *a, const struct http_identity *id, bool *ret_done,
-	struct http_answer *ret, struct err *e)
+ask_with_both(struct est_asking *a, struct http *h, struct http_answer *ret, struct err *e)
 {
-	struct http *h;
 	struct http_login room;
 	const struct http_login *login;
-	bool has_login = a->s->conf->est.username != NULL;
 
-	*ret_done = true;
-	if (est_somebody(a->s, id, &h, e) < 0)
-		return -1;
-	if (post(a, h, NULL, ret, e) < 0) {
-		if (!has_login || !http_refused_us(h))
-			return -1;
-		note(a->o, e->text);
-		*ret_done = false;
-		return 0;
-	}
-	if (ret->status != 401 || !ret->challenges || !has_login)
-		return 0;
-	/* It wants both. */
 	http_answer_free(ret);
 	*ret = (struct http_answer){0};
 	if (est_login(a->s, &room, &login, e) < 0)
@@ -131,22 +132,66 @@ ask_by_certificate(struct est_asking *a, const struct http_identity *id, bool *r
 	return post(a, h, login, ret, e);
 }
 
+/* *ret_refused: the server took the certificate for none of its own, as `e` says. */
+static int
+ask_by_certificate(struct est_asking *a, const struct http_identity *id, bool *ret_refused,
+	struct http_answer *ret, struct err *e)
+{
+	struct http *h;
+
+	*ret_refused = false;
+	if (est_somebody(a->s, id, &h, e) < 0)
+		return -1;
+	if (post(a, h, NULL, ret, e) < 0) {
+		*ret_refused = http_refused_us(h);
+		return -1;
+	}
+	if (ret->status != 401 || !a->s->conf->est.username)
+		return 0;
+	if (!http_asked_for_certificate(h)) {
+		http_answer_free(ret);
+		*ret = (struct http_answer){0};
+		*ret_refused = true;
+		return err_set(e, ERR_AUTHORITY, "its server asks for no certificate");
+	}
+	return ret->challenges ? ask_with_both(a, h, ret, e) : 0;
+}
+
+static int
+ask_by_login(struct est_asking *a, struct http_answer *ret, struct err *e)
+{
+	struct http_login room;
+	const struct http_login *login;
+
+	if (est_login(a->s, &room, &login, e) < 0)
+		return -1;
+	return post(a, a->s->anybody, login, ret, e);
+}
+
 int
 est_ask(struct est_asking *a, struct http_answer *ret, struct err *e)
 {
-	char why[400];
-	const struct http_identity *id = est_identity(a->s, a->o, why);
-	struct http_login room;
-	const struct http_login *login;
-	bool done = false;
+	const char *fixed = a->operation;
+	bool has_login = a->s->conf->est.username != NULL, refused;
+	struct est_askers all;
 
-	if (id && ask_by_certificate(a, id, &done, ret, e) < 0)
+	est_askers(a->s, a->o, &all);
+	for (size_t i = 0; i < all.count; i++) {
+		if (!fixed)
+			choose_operation(a, all.id[i]);
+		if (ask_by_certificate(a, all.id[i], &refused, ret, e) == 0) {
+			snprintf(a->o->note, sizeof a->o->note, "%s", all.why);
+			return 0;
+		}
+		if (!refused || (i + 1 == all.count && !has_login))
+			return -1;
+		add_why(&all, e->text);
+	}
+	if (!fixed)
+		choose_operation(a, NULL);
+	if (ask_by_login(a, ret, e) < 0)
 		return -1;
-	if (done)
-		return 0;
-	if (est_login(a->s, &room, &login, e) < 0)
-		return -1;
-	if (login && why[0])
-		note(a->o, why);
-	return post(a, a->s->anybody, login, ret, e);
+	if (has_login && all.why[0])
+		snprintf(a->o->note, sizeof a->o->note, "%.360s; asked with the login", all.why);
+	return 0;
 }

@@ -5,28 +5,44 @@
 #include "est.h"
 #include "est_request.h"
 
+#define EST_ENROLL "simpleenroll"
+#define EST_REENROLL "simplereenroll"
+#define EST_WHY 400
+
+/* The certificates that may ask, in their order, and what is wrong with others. */
+struct est_askers {
+	const struct http_identity *id[2];
+	size_t count;
+	char why[EST_WHY]; /* for people; "" = nothing is wrong */
+};
+
+/*
+ * RFC 7030 3.3.2: the certificate that is renewed; where it will not do, or the server refuses it,
+ * the enrolment identity.
+ */
+void est_askers(const struct est *s, const struct ca_order *o, struct est_askers *ret);
+
 struct est_asking {
 	struct est *s;
 	struct ca_order *o;
-	const char *operation; /* "simpleenroll", "simplereenroll" */
-	bool pop;              /* the request names its connection, and is signed on it */
+	/*
+	 * EST_ENROLL or EST_REENROLL; NULL lets who asks decide: by the certificate that is
+	 * renewed, with its subject and names, it is a renewal (RFC 7030 4.2.2). Out: what was
+	 * asked.
+	 */
+	const char *operation;
+	bool renews; /* subject and names are those of o->live */
+	bool pop;    /* the request names its connection, and is signed on it */
 	const struct est_request *request; /* with `pop`, to be signed */
 	struct buf *der;                   /* the request; with `pop` the one that was sent last */
 	bool sent_login;                   /* out */
 };
 
 /*
- * Who is going to ask: the enrolment identity, else the certificate that is renewed, else nobody
- * but the login. NULL for the last, and then `why` says what is wrong with a certificate ("" where
- * there is none).
- */
-const struct http_identity *est_identity(
-	const struct est *s, const struct ca_order *o, char why[400]);
-
-/*
- * POSTs it. A server that refuses the certificate in the handshake, or asks for a login beside it,
- * is asked once more with the login, where there is one. The answer may have any status but 401
- * with a question that a login could still answer.
+ * POSTs it: by each of the askers in turn, as long as the server refuses them in the handshake (or
+ * asks for no certificate at all, and answers 401), and then with the login, where there is one;
+ * where the server asks for a login beside the certificate, with both. What people should know of
+ * that is in the order's note.
  */
 int est_ask(struct est_asking *a, struct http_answer *ret, struct err *e) MUST_USE;
 

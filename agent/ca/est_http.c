@@ -102,10 +102,11 @@ follow(struct est *s, const char *location, char url[URL_MAX], bool *ret_elsewhe
 	char to[URL_MAX], origin[URL_MAX], own[URL_MAX];
 
 	if (!url_join(url, location, to) || !url_origin(to, origin) || !url_origin(s->base, own)) {
-		return err_set(
-			e, ERR_AUTHORITY, "it redirects to '%s', which is no https URL", location);
+		return err_set(e, ERR_AUTHORITY,
+			"it redirects to '%s', which is no plain https URL", location);
 	}
 	bool elsewhere = !text_same(origin, own);
+	text_copy(s->answered, sizeof s->answered, elsewhere ? origin : "");
 	if (elsewhere && !is_allowed(s, origin)) {
 		err_set(e, ERR_AUTHORITY,
 			"it redirects to another server, '%s', and was not followed", origin);
@@ -125,6 +126,7 @@ est_send(struct est *s, struct http *h, const char *operation, const struct http
 	char url[URL_MAX], name[96];
 	bool elsewhere = false;
 
+	s->answered[0] = '\0';
 	if (!url_append(s->base, operation, url))
 		return err_set(e, ERR_CONFIG, "%s: 'url:' is too long", est_name(s, name));
 	for (int n = 0;; n++) {

@@ -10,8 +10,6 @@
 #include "keystay/base/json.h"
 #include "keystay/base/log.h"
 
-#define ENROLL "simpleenroll"
-#define REENROLL "simplereenroll"
 /* Whatever Retry-After says: a server that is ready sooner is not waited for longer than that. */
 #define WAIT_MAX DAY
 
@@ -45,16 +43,17 @@ fetch_attrs(struct est *s, struct ca_order *o, struct http_answer *ret, struct e
 	struct http_request named = r;
 	struct http_login room;
 	struct http *h = s->anybody;
-	char why[400];
+	struct est_askers all;
 
 	if (est_send(s, h, "csrattrs", &r, ret, e) < 0)
 		return -1;
 	if (ret->status != 401)
 		return 0;
-	const struct http_identity *id = est_identity(s, o, why);
-	if (est_login(s, &room, &named.login, e) < 0 || (id && est_somebody(s, id, &h, e) < 0))
+	est_askers(s, o, &all);
+	if (est_login(s, &room, &named.login, e) < 0 ||
+		(all.count && est_somebody(s, all.id[0], &h, e) < 0))
 		return -1;
-	if (!id && !named.login)
+	if (!all.count && !named.login)
 		return 0;
 	http_answer_free(ret);
 	*ret = (struct http_answer){0};
@@ -73,13 +72,22 @@ need_attrs(struct est *s, struct ca_order *o, struct err *e)
 		return -1;
 	/* None, or an operation that it does not have (RFC 7030 4.5.2). */
 	bool none = answer.status == 204 || answer.status == 404 || answer.status == 501;
-	if (!none && answer.status != 200)
-		return est_fail(s, "csrattrs", &answer, e);
+	if (!none && answer.status != 200) {
+		est_fail(s, "csrattrs", &answer, e);
+		return answer.status == 401
+			       ? err_hint(e,
+					 "it tells its csrattrs to those only that it knows: look at "
+					 "'username:', 'password:' and 'identity:'")
+			       : -1;
+	}
 	if (!none && csr_attrs_read(buf_text(&answer.body), answer.body.len, &s->attrs, e) < 0)
 		return err_in(e, "%s: csrattrs", est_name(s, name));
 	if (s->attrs.ignored.count)
 		log_debug("%s: csrattrs: not understood, and left out: %s", est_name(s, name),
 			list_join(&s->attrs.ignored, text, sizeof text));
+	if (s->attrs.asked.count)
+		log_debug("%s: csrattrs: extensions whose value is left to us, and left out: %s",
+			est_name(s, name), list_join(&s->attrs.asked, text, sizeof text));
 	s->has_attrs = true;
 	return 0;
 }
@@ -131,43 +139,48 @@ take_certificate(struct est_asking *a, const struct http_answer *answer, struct 
 	return certs_chain(leaf, certs, a->s->cacerts, &o->chain, e);
 }
 
+/* What a person can do about a 401. */
 static void
-say_why(const struct est_asking *a, const struct http_answer *answer, struct err *e)
+hint_at_login(const struct est_asking *a, const struct http_answer *answer, struct err *e)
 {
 	const struct est_conf *c = &a->s->conf->est;
-	char why[400];
+	struct est_askers all;
 
-	const struct http_identity *id = est_identity(a->s, a->o, why);
-	if (answer->status != 401) {
-		if (c->pop == EST_POP_OFF && a->s->attrs.challenge_password)
-			err_hint(e,
-				"its csrattrs want the request to name its connection: 'pop: auto' "
-				"does it");
-	} else if (a->sent_login && !c->digest && answer->challenges == CHALLENGE_DIGEST) {
+	est_askers(a->s, a->o, &all);
+	const char *why = all.why, *and = all.why[0] ? "; " : "";
+	if (a->s->answered[0])
+		err_hint(
+			e, "that is the answer of '%s'; a login is not sent there", a->s->answered);
+	else if (a->sent_login && !c->digest && answer->challenges == CHALLENGE_DIGEST)
 		err_hint(e, "it asks for Digest: write 'auth: digest'");
-	} else if (a->sent_login && c->digest && answer->challenges == CHALLENGE_BASIC) {
+	else if (a->sent_login && c->digest && answer->challenges == CHALLENGE_BASIC)
 		err_hint(e, "it asks for Basic: write 'auth: basic'");
-	} else if (a->sent_login && answer->challenges) {
+	else if (answer->challenges == CHALLENGE_OTHER)
+		err_hint(e, "it asks for another kind of login than Basic and Digest");
+	else if (a->sent_login && answer->challenges)
 		err_hint(e, "are 'username:' and the password in '%s' right?", c->password);
-	} else if (answer->challenges) {
-		err_hint(e, "%s%sit asks for a login: write 'username:' and 'password:'", why,
-			why[0] ? "; " : "");
-	} else if (a->pop) {
+	else if (answer->challenges)
+		err_hint(e, "%s%sit asks for a login: write 'username:' and 'password:'", why, and);
+	else if (a->pop)
 		err_hint(e,
 			"a proxy that ends TLS before the server would break the proof that the "
 			"request is of this connection: 'pop: off'");
-	} else if (c->pop != EST_POP_REQUIRE) {
+	else
 		err_hint(e,
-			"%s%sdoes it want the request to name its connection? 'pop: require' does it",
-			id ? "" : why, !id && why[0] ? "; " : "");
-	}
+			"%s%sdoes it want a certificate in 'identity:', or the request to name its "
+			"connection ('pop: require')?",
+			why, and);
 }
 
 static int
 refuse(struct est_asking *a, const struct http_answer *answer, struct err *e)
 {
 	est_fail(a->s, a->operation, answer, e);
-	say_why(a, answer, e);
+	if (answer->status == 401)
+		hint_at_login(a, answer, e);
+	else if (a->s->conf->est.pop == EST_POP_OFF && a->s->attrs.challenge_password)
+		err_hint(e,
+			"its csrattrs want the request to name its connection: 'pop: auto' does it");
 	/* It will not be granted; but for a login that can be mended. */
 	if (e->kind == ERR_AUTHORITY && answer->status != 401)
 		drop(a->o);
@@ -190,8 +203,10 @@ park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, str
 	since = since > 0 && since <= now ? since : now;
 	if (now - since >= limit) {
 		drop(o);
-		err_set(e, ERR_AUTHORITY, "%s: it has let us wait for %lld days, and gives nothing",
-			est_name(a->s, name), (long long)((now - since) / DAY));
+		bool days = limit >= 2 * DAY;
+		err_set(e, ERR_AUTHORITY, "%s: it has let us wait for %lld %s, and gives nothing",
+			est_name(a->s, name), (long long)((now - since) / (days ? DAY : MINUTE)),
+			days ? "days" : "minutes");
 		return err_hint(e,
 			"ask whoever approves requests there; 'pending_limit:' is longer "
 			"patience");
@@ -203,6 +218,7 @@ park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, str
 	wait = wait > WAIT_MAX ? WAIT_MAX : wait + number % (wait / 20 + 1);
 	if (now + wait > since + limit)
 		wait = since + limit - now;
+	json_object_set_new(cookie, "operation", json_string(a->operation));
 	json_object_set_new(cookie, "since", json_integer(since));
 	json_object_set_new(cookie, "tries", json_integer(tries + 1));
 	char *text = json_line(cookie);
@@ -211,7 +227,7 @@ park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, str
 	free(o->cookie);
 	o->cookie = text;
 	o->not_before = now + wait;
-	snprintf(o->doing, sizeof o->doing, "waits for the authority to grant it%s",
+	snprintf(o->doing, sizeof o->doing, "waits for %s to grant it%s", est_name(a->s, name),
 		said ? "" : " (it does not say how long)");
 	return 0;
 }
@@ -244,22 +260,15 @@ begin(struct est *s, struct ca_order *o, enum ca_progress *ret, struct err *e)
 {
 	AUTO(est_request) struct est_request request = {.fields = {0}};
 	AUTO(buf) struct buf der = BUF(CSR_MAX);
-	char name[96], why[400];
+	char name[96];
 
 	if (need_attrs(s, o, e) < 0)
 		return -1;
 	bool pop = s->conf->est.pop == EST_POP_REQUIRE ||
 		   (s->conf->est.pop == EST_POP_AUTO && s->attrs.challenge_password);
 	bool renews = o->live && o->same;
-	const struct http_identity *id = est_identity(s, o, why);
-	/* RFC 7030 4.2.2: by the certificate that is renewed, and with its subject and names. */
-	bool again = renews && id && X509_cmp(id->certificate, o->live->certificate) == 0;
-	struct est_asking a = {.s = s,
-		.o = o,
-		.operation = again ? REENROLL : ENROLL,
-		.pop = pop,
-		.request = &request,
-		.der = &der};
+	struct est_asking a = {
+		.s = s, .o = o, .renews = renews, .pop = pop, .request = &request, .der = &der};
 	if (est_request_make(&s->attrs, o, renews, &request, e) < 0 ||
 		(!pop && o->sign(o->ctx, &request.wish, &der, e) < 0))
 		return err_in(e, "%s", est_name(s, name));
@@ -286,7 +295,8 @@ go_on(struct est *s, struct ca_order *o, json_t *cookie, enum ca_progress *ret, 
 	char name[96];
 	struct est_asking a = {.s = s,
 		.o = o,
-		.operation = text_same(operation, REENROLL) ? REENROLL : ENROLL,
+		.operation = text_same(operation, EST_REENROLL) ? EST_REENROLL : EST_ENROLL,
+		.renews = renews,
 		.pop = pop,
 		.request = &request,
 		.der = &der};

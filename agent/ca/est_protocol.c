@@ -14,4 +14,5 @@ const struct ca_ops est_ops = {
 	.account = est_account,
 	.check = est_check,
 	.close = est_close,
+	.look_at_anchors = est_look_at_anchors,
 };

@@ -354,3 +354,12 @@ config_certificate(const struct config *c, const char *name)
 		bsearch(&w, c->by_name, c->certificates, sizeof *c->by_name, compare_names);
 	return found ? *found : NULL;
 }
+
+bool
+config_uses(const struct config *c, const struct authority_conf *a)
+{
+	for (size_t i = 0; i < c->certificates; i++)
+		if (list_has(&c->certificate[i].authority, a->name))
+			return true;
+	return false;
+}

@@ -190,6 +190,10 @@ read_est_check(struct authority_conf *a, struct err *e)
 			"authority '%s': 'bootstrap:' is for servers of which nothing is known, and "
 			"'trust:' names a CA",
 			a->name);
+	if (c->bootstrap && a->issuer && *a->issuer)
+		return mark_fail(&a->at, e,
+			"authority '%s': 'bootstrap:' and 'issuer:' both say which CA it issues by",
+			a->name);
 	if (c->pending_limit == 0)
 		c->pending_limit = PENDING_LIMIT;
 	return 0;

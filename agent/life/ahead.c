@@ -5,6 +5,7 @@
 #include "alert.h"
 #include "clock.h"
 #include "due.h"
+#include "trust.h"
 #include "watch.h"
 #include "windows.h"
 
@@ -21,8 +22,8 @@ life_look_ahead(struct life *l, struct err *e)
 		return -1;
 	}
 	alert_over(l, "clock", "clock", "the clock is right again");
-	if (rebuild_all(l, e) < 0 || windows_look(l, e) < 0 || watch_served(l, e) < 0 ||
-		watch_tokens(l, e) < 0)
+	if (rebuild_all(l, e) < 0 || windows_look(l, e) < 0 || trust_look(l, e) < 0 ||
+		watch_served(l, e) < 0 || watch_tokens(l, e) < 0)
 		return -1;
 	alert_expiries(l);
 	return 0;

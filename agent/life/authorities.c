@@ -140,6 +140,7 @@ open_authority(struct life *l, const struct authority_conf *a, struct open_ca *o
 		.account_url = account.url,
 		.anchors = anchors,
 		.identity = o->identity && o->identity->there ? &o->identity->id : NULL,
+		.no_identity = o->identity ? o->identity->why : NULL,
 		.anchor = learn,
 		.ctx = o->naming,
 	};

@@ -25,7 +25,7 @@ ask(struct life *l, const struct authority_conf *a, when_t *ret, struct err *e)
 
 	snprintf(name, sizeof name, "authority '%s'", a->name);
 	bool learns = a->ops->has_anchors && !implicit;
-	if ((learns && trust_known(l->db, a, &anchors, e) < 0) ||
+	if ((learns && trust_https(l->db, a, &anchors, e) < 0) ||
 		http_open(name, learns ? NULL : a->trust, &http, e) < 0)
 		return -1;
 	/* Of a server that nothing is known of, no time is believed. */
@@ -44,15 +44,6 @@ ask(struct life *l, const struct authority_conf *a, when_t *ret, struct err *e)
 	return 0;
 }
 
-static bool
-is_used(const struct config *c, const struct authority_conf *a)
-{
-	for (size_t i = 0; i < c->certificates; i++)
-		if (list_has(&c->certificate[i].authority, a->name))
-			return true;
-	return false;
-}
-
 /* The first authority that answers decides. */
 static int
 compare(struct life *l, when_t now, when_t last, struct err *e)
@@ -64,7 +55,7 @@ compare(struct life *l, when_t now, when_t last, struct err *e)
 	err_set(&why, ERR_FAILED, "no authority can be asked");
 	for (size_t i = 0; i < l->config->authorities; i++) {
 		const struct authority_conf *a = &l->config->authority[i];
-		if (!a->url || !is_used(l->config, a) || ask(l, a, &theirs, &why) < 0)
+		if (!a->url || !config_uses(l->config, a) || ask(l, a, &theirs, &why) < 0)
 			continue;
 		if (theirs - now <= CLOCK_DIFFERENCE_MAX && now - theirs <= CLOCK_DIFFERENCE_MAX)
 			return 0;

@@ -5,14 +5,12 @@
 
 #include "alert.h"
 #include "keystay/base/file.h"
-#include "keystay/life/rebuild.h"
 #include "keystay/state/anchors.h"
 #include "keystay/state/memory.h"
 #include "keystay/x509/anchors.h"
 
 /* What an anchor stands by, as the database has it. */
 #define BY_SYSTEM "system " /* and the URL: the system's CAs vouched for that server */
-#define BY_FILE "file"      /* it was in the bundle when the database was lost */
 #define BY_BOOTSTRAP "bootstrap:"
 
 /* The file whose CAs are anchors by the configuration's word. */
@@ -58,8 +56,6 @@ stands(const struct gathering *g, const char *by)
 {
 	const struct authority_conf *a = g->conf;
 
-	if (text_same(by, BY_FILE))
-		return true;
 	if (text_starts(by, BY_BOOTSTRAP))
 		return a->est.bootstrap && text_same(by + strlen(BY_BOOTSTRAP), a->est.bootstrap);
 	if (text_starts(by, BY_SYSTEM))
@@ -134,27 +130,66 @@ store(struct life *l, const struct authority_conf *a, X509 *ca, const char *by, 
 		a->name, name, row.fingerprint, by);
 }
 
-/* What the bundle held when the database was lost; once. */
+/*
+ * What those of a bundle are said to stand by: what is configured now, and so they go when that
+ * goes. By whose word they were learned is not known any more.
+ */
+static bool
+basis(const struct authority_conf *a, const struct certs *bundle, char by[600])
+{
+	AUTO(certs) struct certs *seeds = NULL;
+	struct err ignored;
+
+	if (seed_file(a))
+		return read_bundle(seed_file(a), &seeds, &ignored) == 0 &&
+		       anchor_fingerprint(certs_at(seeds, 0), by);
+	if (!a->est.bootstrap)
+		return snprintf(by, 600, BY_SYSTEM "%s", a->url) < 600;
+	text_copy(by, 600, a->est.bootstrap);
+	return has_fingerprint(bundle, a->est.bootstrap);
+}
+
+static int
+take_over_bundle(
+	struct life *l, const struct authority_conf *a, const struct certs *bundle, struct err *e)
+{
+	char by[600], hex[65], first[600];
+
+	if (!basis(a, bundle, by))
+		return 0;
+	snprintf(first, sizeof first, BY_BOOTSTRAP "%s", a->est.bootstrap ? a->est.bootstrap : "");
+	for (size_t i = 0; i < certs_count(bundle); i++) {
+		X509 *x = certs_at(bundle, i);
+		bool is_first = anchor_fingerprint(x, hex) && a->est.bootstrap &&
+				text_same(hex, a->est.bootstrap);
+		if (store(l, a, x, is_first ? first : by, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * A database that has not met this authority, beside a bundle that an earlier one wrote: that one
+ * was lost. What it held is taken over, once.
+ */
 static int
 take_over(struct life *l, const struct authority_conf *a, const char *path, struct err *e)
 {
 	AUTO(certs) struct certs *bundle = NULL;
 	char word[96];
-	int64_t rebuilt, done;
+	int64_t met;
 	struct err ignored;
 
-	snprintf(word, sizeof word, "anchors_taken_over:%s", a->name);
-	if (memory_get(l->db, MEMORY_REBUILT, &rebuilt, e) < 0 ||
-		memory_get(l->db, word, &done, e) < 0)
+	snprintf(word, sizeof word, "anchors_of:%s", a->name);
+	if (memory_get(l->db, word, &met, e) < 0)
 		return -1;
-	if (!rebuilt || done)
+	if (met)
 		return 0;
 	if (db_begin(l->db, e) < 0)
 		return -1;
-	int rc = memory_set(l->db, word, 1, e);
+	int rc = memory_set(l->db, word, services_now(l->services), e);
 	if (rc == 0 && read_bundle(path, &bundle, &ignored) == 0)
-		for (size_t i = 0; rc == 0 && i < certs_count(bundle); i++)
-			rc = store(l, a, certs_at(bundle, i), BY_FILE, e);
+		rc = take_over_bundle(l, a, bundle, e);
 	if (rc == 0)
 		return db_commit(l->db, e);
 	db_rollback(l->db);
@@ -176,6 +211,22 @@ write_bundle(const char *path, const char *pem, struct err *e)
 	if (folder_make(folder, 0755, e) < 0)
 		return -1;
 	return file_replace(path, pem, strlen(pem), 0644, FILE_SAME_OWNER, FILE_SAME_GROUP, e);
+}
+
+int
+trust_https(struct db *db, const struct authority_conf *a, char **ret, struct err *e)
+{
+	AUTO(char) char *anchors = NULL;
+	AUTO(buf) struct buf file = BUF(CERTS_ONLY_MAX), all = BUF(3 * CERTS_ONLY_MAX);
+	bool own = a->trust && !text_same(a->trust, "system");
+
+	if (trust_known(db, a, &anchors, e) < 0 || (own && file_read(a->trust, &file, e) < 0))
+		return -1;
+	buf_addf(&all, "%s%s%s", buf_text(&file), own ? "\n" : "", anchors);
+	if (all.full)
+		return err_set(e, ERR_FAILED, "no memory for anchors");
+	*ret = strdup(buf_text(&all));
+	return *ret ? 0 : err_set(e, ERR_FAILED, "no memory for anchors");
 }
 
 int
@@ -208,8 +259,13 @@ tell_stranger(struct life *l, const struct authority_conf *a, X509 *ca)
 		"authority '%s' names a CA that no anchor vouches for: '%s' (SHA-256 %s); it is not "
 		"trusted",
 		a->name, name, hex);
-	err_hint(&why, "ask the authority; if it is its new root, add its certificate to '%s'",
-		seed_file(a) ? seed_file(a) : "a file that 'issuer:' names");
+	if (seed_file(a))
+		err_hint(&why, "ask the authority; if it is its new root, add it to '%s'",
+			seed_file(a));
+	else
+		err_hint(&why,
+			"ask the authority; if it is its new root, put it into a file and name "
+			"that in 'issuer:'");
 	alert_warn(l, a->name, "anchor", &why);
 	return 0;
 }

@@ -15,6 +15,12 @@ int trust_learn(struct life *l, const struct authority_conf *a, X509 *ca, const 
 	struct err *e) MUST_USE;
 
 /*
+ * Asks the authorities whose turn it is (each week, each day where an anchor ends soon) for the CAs
+ * that they issue by, so that a new root is learned while the old one can vouch for it.
+ */
+int trust_look(struct life *l, struct err *e) MUST_USE;
+
+/*
  * Brings anchors/AUTHORITY.pem up to date where it is not; after a lost database what it holds is
  * taken over. `path` gets where it is, "" where there are no anchors; `*ret_pem` (may be NULL) its
  * content, the caller frees.

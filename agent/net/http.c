@@ -19,6 +19,7 @@ struct http {
 	char *trust;   /* NULL = nothing is known of the server, or only `anchors` is */
 	char *anchors; /* PEM; NULL = none */
 	bool refused_us;
+	bool verified; /* in the last request: the server's chain, whatever its name */
 	struct http_tls tls;
 	unsigned requests;
 	unsigned connections;
@@ -32,7 +33,7 @@ struct incoming {
 	struct http_answer *answer;
 	char *body; /* to be sent, where the request completes it */
 	size_t headers;
-	bool too_large;
+	bool too_large, head_too_large;
 	bool refused; /* `why` says by what of ours */
 	struct err why;
 };
@@ -86,6 +87,7 @@ begin_anew(struct http *h, struct err *e)
 		return err_set(e, ERR_FAILED, "no memory for a connection");
 	curl_easy_cleanup(h->curl);
 	h->curl = fresh;
+	h->tls.ever_asked = false;
 	return 0;
 }
 
@@ -99,6 +101,12 @@ http_trust(struct http *h, const char *pem, struct err *e)
 	free(h->anchors);
 	h->anchors = copy;
 	return begin_anew(h, e);
+}
+
+bool
+http_asked_for_certificate(const struct http *h)
+{
+	return h->tls.ever_asked;
 }
 
 bool
@@ -186,7 +194,7 @@ take_header(char *line, size_t size, size_t count, void *ctx)
 
 	in->headers += len;
 	if (in->headers > HEADERS_MAX) {
-		in->too_large = true;
+		in->head_too_large = true;
 		return 0;
 	}
 	/* A new status line: what an earlier answer (100, a redirect) said does not count. */
@@ -360,10 +368,16 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 	if (h->tls.problem[0])
 		return err_set(e, ERR_FAILED, "%s: the client certificate cannot be used: %s",
 			h->name, h->tls.problem);
+	if (in->head_too_large)
+		return err_set(e, ERR_AUTHORITY,
+			"%s: the head of the answer of '%s' is larger than %d bytes", h->name,
+			r->url, HEADERS_MAX);
 	if (in->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		return err_set(e, ERR_AUTHORITY, "%s: the answer of '%s' is larger than %zu bytes",
 			h->name, r->url, r->ceiling);
-	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT) {
+	/* libcurl calls what is no HTTP an unsupported protocol, too. */
+	if (code == CURLE_URL_MALFORMAT ||
+		(code == CURLE_UNSUPPORTED_PROTOCOL && !text_starts(r->url, "https://"))) {
 		err_set(e, ERR_AUTHORITY, "%s: '%s' is not an https URL", h->name, r->url);
 		return err_hint(e, "an authority is spoken to over https only");
 	}
@@ -372,6 +386,9 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 		return -1;
 	}
 	err_set(e, ERR_NETWORK, "%s: no answer from '%s': %s", h->name, r->url, why);
+	if (code == CURLE_PEER_FAILED_VERIFICATION && h->verified)
+		return err_hint(
+			e, "its HTTPS certificate is for another name: is the 'url:' right?");
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_hint(e, "its HTTPS certificate is not trusted: name its CA in 'trust:'");
 	if (code == CURLE_COULDNT_RESOLVE_HOST)
@@ -386,7 +403,7 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 {
 	struct http_answer answer = {.body = BUF(r->ceiling)};
 	struct incoming in = {.http = h, .request = r, .answer = &answer};
-	long status = 0, connections = 0;
+	long status = 0, connections = 0, unverified = 1;
 
 	h->refused_us = false;
 	if (!h->trust && !h->anchors && (r->login || r->method == HTTP_POST || h->tls.certificate))
@@ -401,6 +418,9 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 	CURLcode code = curl_easy_perform(h->curl);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(h->curl, CURLINFO_NUM_CONNECTS, &connections);
+	h->verified =
+		curl_easy_getinfo(h->curl, CURLINFO_SSL_VERIFYRESULT, &unverified) == CURLE_OK &&
+		unverified == X509_V_OK;
 	curl_slist_free_all(headers);
 	/* What is not set anew does not stay behind with a secret in it. */
 	curl_easy_reset(h->curl);

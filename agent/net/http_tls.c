@@ -92,7 +92,7 @@ note_question(SSL *ssl, void *ctx)
 	struct http_tls *t = ctx;
 	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
 
-	t->asked = true;
+	t->asked = t->ever_asked = true;
 	bool taken = sk_X509_NAME_num(names) <= 0 || is_taken(names, t->certificate);
 	for (int i = 0; !taken && i < sk_X509_num(t->issuers); i++)
 		taken = is_taken(names, sk_X509_value(t->issuers, i));

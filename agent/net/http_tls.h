@@ -16,7 +16,8 @@ struct http_tls {
 	STACK_OF(X509) * issuers;
 	EVP_PKEY *key;
 	int alert;         /* the last one that the server sent; -1 = none */
-	bool asked;        /* for a certificate */
+	bool asked;        /* for a certificate, in this request */
+	bool ever_asked;   /* on any connection of this identity */
 	bool stranger;     /* it named the CAs that it takes, and ours is none of them */
 	char wanted[200];  /* the first of those */
 	char problem[200]; /* our own, while a context was prepared */

@@ -123,6 +123,16 @@ check_trusts(struct run *r, struct db *db, struct worst *w)
 	}
 }
 
+/* The enrolment identity of an authority may be a certificate of ours. */
+static bool
+is_identity(const struct run *r, const struct authority_conf *a, const struct certificate_conf *c)
+{
+	char live[4200];
+
+	snprintf(live, sizeof live, "%s/live/%s/", r->config->state, c->name);
+	return a->est.identity.certificate && text_starts(a->est.identity.certificate, live);
+}
+
 static void
 check_authorities(struct run *r, struct db *db, struct worst *w)
 {
@@ -139,7 +149,8 @@ check_authorities(struct run *r, struct db *db, struct worst *w)
 		/* A worker of a web server that is broken into could sign as the account. */
 		const char *token = authority_token(a);
 		for (size_t k = 0; token && k < r->config->certificates; k++)
-			if (text_same(r->config->certificate[k].token, token)) {
+			if (text_same(r->config->certificate[k].token, token) &&
+				!is_identity(r, a, &r->config->certificate[k])) {
 				run_finding(r, "warn", where, "give it a token of its own",
 					"its %s is in the token '%s' of web servers' keys",
 					a->account_key.token ? "account key" : "identity", token);

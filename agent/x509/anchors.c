@@ -109,6 +109,16 @@ look_once(struct certs *anchors, const struct certs *answer, when_t now, bool *r
 	return 0;
 }
 
+/* Somebody chose to trust less than it: an anchor that it issued. */
+static bool
+is_above(X509 *root, const struct certs *anchors)
+{
+	for (size_t i = 0; i < certs_count(anchors); i++)
+		if (is_signed_by(certs_at(anchors, i), root))
+			return true;
+	return false;
+}
+
 int
 anchors_look(struct certs *anchors, const struct certs *answer, when_t now,
 	int (*each)(void *ctx, const struct anchor_found *found, struct err *e), void *ctx,
@@ -123,8 +133,10 @@ anchors_look(struct certs *anchors, const struct certs *answer, when_t now,
 	for (size_t i = 0; i < certs_count(answer); i++) {
 		const struct anchor_found found = {certs_at(answer, i), NULL};
 		if (!certs_has(anchors, found.certificate) &&
-			anchor_is_root(found.certificate, now) && each(ctx, &found, e) < 0)
+			anchor_is_root(found.certificate, now) &&
+			!is_above(found.certificate, anchors) && each(ctx, &found, e) < 0)
 			return -1;
 	}
+	ERR_clear_error();
 	return 0;
 }

@@ -139,7 +139,7 @@ not_a_message(const char *text, size_t len, struct err *e)
 {
 	char shown[SHOWN + 1] = "";
 
-	while (len && strchr(" \t\r\n", *text)) {
+	while (len && *text && strchr(" \t\r\n", *text)) {
 		text++;
 		len--;
 	}
@@ -147,8 +147,10 @@ not_a_message(const char *text, size_t len, struct err *e)
 		return err_set(e, ERR_AUTHORITY, "the answer is empty");
 	memcpy(shown, text, len < SHOWN ? len : SHOWN);
 	text_printable(shown);
-	return ossl_fail(e, ERR_AUTHORITY,
-		"the answer is no certs-only message; it begins with '%s'", shown);
+	/* What libcrypto found wrong with it, tried as one thing after the other, helps nobody. */
+	ERR_clear_error();
+	return err_set(e, ERR_AUTHORITY, "the answer is no certs-only message; it begins with '%s'",
+		shown);
 }
 
 /* One or more blocks of PEM. */

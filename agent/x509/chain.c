@@ -315,7 +315,8 @@ chain_judge(const struct chain *c, const struct chain_wish *w, bool *ret_anchore
 	}
 	if (judge_names(c, w->names, e) < 0 || judge_dates(leaf, w->now, e) < 0)
 		return -1;
-	if (X509_check_ca(leaf) != 0)
+	/* libcrypto says that a CA without keyCertSign is none. */
+	if (X509_check_ca(leaf) != 0 || X509_get_extension_flags(leaf) & EXFLAG_CA)
 		return err_set(e, ERR_AUTHORITY, "the certificate is a CA's");
 	if (!w->not_a_server && X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
 		return err_set(e, ERR_AUTHORITY, "the certificate is not for TLS servers");

@@ -312,7 +312,8 @@ read_der(struct csr_attrs *a, const unsigned char *der, size_t len, struct err *
 		(STACK_OF(ATTR_OR_OID) *)ASN1_item_d2i(NULL, &p, (long)len, item);
 	if (!all || p != der + len || sk_ATTR_OR_OID_num(all) > CSR_ATTRS_COUNT_MAX) {
 		ASN1_item_free((ASN1_VALUE *)all, item);
-		return ossl_fail(e, ERR_AUTHORITY, "the answer is no list of attributes");
+		ERR_clear_error();
+		return err_set(e, ERR_AUTHORITY, "the answer is no list of attributes");
 	}
 	int rc = take_all(a, all, e);
 	ASN1_item_free((ASN1_VALUE *)all, item);

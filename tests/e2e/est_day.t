@@ -112,7 +112,7 @@ restart() {
 	agent_start "${MOVED[@]}"
 	agent_heard '^STATUS=1 certificates; (next|nothing)'
 }
-parked() { db "SELECT cookie FROM part" | grep -q since; }
+parked() { db "SELECT cookie FROM part" 2>/dev/null | grep -q since; }
 renewals() { journaled payments renewed; }
 keys_made() { journaled payments key-made; }
 # A pass waits with what waits for less than ten minutes.

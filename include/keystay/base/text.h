@@ -17,8 +17,8 @@ bool text_copy(char *dst, size_t size, const char *src);
 bool text_starts(const char *text, const char *with);
 bool text_same(const char *a, const char *b);
 
-/* Makes what a foreign machine said fit for a terminal: control bytes and what is not
- * UTF-8 become '?', in place. */
+/* Makes what a foreign machine said fit for a terminal: controls (C0, C1, of direction) and what is
+ * not UTF-8 become '?', in place. */
 void text_printable(char *text);
 
 /* Replaces every byte that is not part of valid UTF-8 (RFC 3629) by '?', in place. */

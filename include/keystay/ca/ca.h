@@ -85,6 +85,7 @@ struct ca_needs {
 	/* For protocols with anchors. */
 	const char *anchors; /* PEM of the CAs that it may issue by; NULL = none yet */
 	const struct http_identity *identity; /* for enrolment; borrowed; NULL = none */
+	const char *no_identity; /* why there is none; NULL or "": none is configured */
 	/*
 	 * A CA was found that is no anchor yet. `voucher` says what vouches for it: the SHA-256
 	 * (hex) of an anchor, "system" or "bootstrap:HEX"; NULL: nothing does, and it will not be
@@ -179,6 +180,9 @@ struct ca_ops {
 	void (*close)(void *ca);
 
 	/* These may be NULL where the protocol has no such thing. */
+
+	/* Asks which CAs it issues by, and tells of those that are new (ca_needs.anchor). */
+	int (*look_at_anchors)(void *ca, struct err *e);
 
 	/* When should the certificate of that ari_id be renewed? No account is needed. */
 	int (*renewal_info)(void *ca, const char *ari_id, struct ca_window *ret, struct err *e);

@@ -40,6 +40,9 @@ const struct token_conf *config_token(const struct config *c, const char *name);
 const struct authority_conf *config_authority(const struct config *c, const char *name);
 const struct certificate_conf *config_certificate(const struct config *c, const char *name);
 
+/* True when a certificate names the authority. */
+bool config_uses(const struct config *c, const struct authority_conf *a);
+
 static inline void
 auto_config(struct config **slot)
 {

@@ -16,4 +16,7 @@ struct db;
  */
 int trust_known(struct db *db, const struct authority_conf *a, char **ret, struct err *e) MUST_USE;
 
+/* The same with what else its HTTPS connection is verified by, where that is not the system. */
+int trust_https(struct db *db, const struct authority_conf *a, char **ret, struct err *e) MUST_USE;
+
 #endif

@@ -90,6 +90,9 @@ int http_send(struct http *h, const struct http_request *r, struct http_answer *
 
 void http_answer_free(struct http_answer *a);
 
+/* Whether the server asked for a certificate on a connection since http_identify. */
+bool http_asked_for_certificate(const struct http *h);
+
 /* Whether the last request failed because the server refused our certificate, or misses one. */
 bool http_refused_us(const struct http *h);
 

@@ -19,7 +19,8 @@ struct anchor_found {
  * valid at `now` and not in `anchors`; those with a voucher are added to `anchors` after it said
  * yes (0), and may vouch for others. A voucher is valid now and signed the new key's certificate
  * itself, under the name of the new root; where that is not its own name, the certificate must
- * not be bound to a path length, as those of subordinate CAs are.
+ * not be bound to a path length, as those of subordinate CAs are. A root that issued an anchor is
+ * not told of: somebody chose to trust less than it.
  */
 int anchors_look(struct certs *anchors, const struct certs *answer, when_t now,
 	int (*each)(void *ctx, const struct anchor_found *found, struct err *e), void *ctx,
