@@ -195,6 +195,23 @@ like "$(text -subject)" 'other.example' "has it"
 told expired 200 "expired" 1
 ! text -checkend 0 >/dev/null
 tap $? "is past"
+told not-yet 200 "not-yet" 1
+like "$(text -startdate)" "$(date -u -d tomorrow '+%b %e')" "begins tomorrow"
+told is-ca 200 "is-ca" 1
+like "$(text -ext basicConstraints)" 'CA:TRUE' "is one"
+told "is-ca critical,keyCertSign" 200 "is-ca with a key usage" 1
+like "$(text -ext keyUsage)" 'Certificate Sign' "has it"
+told "more-san evil.example" 200 "more-san" 1
+like "$(text -ext subjectAltName)" 'DNS:dev.example, IP Address:192.0.2.1, DNS:evil.example' "has a name more"
+told "eku emailProtection" 200 "eku" 1
+unlike "$(text -ext extendedKeyUsage)" 'TLS Web' "is for that alone"
+told "only $LAB/other-ca.pem" 200 "only" 1
+like "$(text -subject)" 'other-ca' "is that one"
+told "type text/x; y=z" 200 "type" 1
+like "$HEAD" '^Content-Type: text/x; y=z$' "is that one"
+printf 'HTTP/1.1 418 Teapot\r\nX-Y: z\r\nContent-Length: 3\r\n\r\nno\n' >teapot
+told "raw $LAB/teapot" 418 "raw"
+is "$(cat headers body | sha256sum)" "$(sha256sum <teapot)" "is the file"
 told cut 200 "cut"
 is "$CURL" 18 "curl gets a part"
 told close-early 000 "close-early"
@@ -225,6 +242,10 @@ rule_path=/cacerts rule no-cert
 est cacerts
 is "$CODE $(count)" "200 0" "rules are read anew"
 : >rules
+
+server --anybody
+enroll
+is "$CODE $(count)" "200 1" "anybody"
 
 # --- waiting
 server --users users --pending 2 --retry-after 3 --seconds 3600 --profile server --chunked

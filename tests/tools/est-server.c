@@ -18,6 +18,7 @@
  *	--tls 1.2|1.3|any
  *	--pending N           the first N tries for a key are answered 202
  *	--retry-after TEXT    what a 202 says (1); "" = nothing
+ *	--anybody             certificates for whoever asks
  *	--strict-reenroll     a certificate of CA-CERT with the same subject and SAN is demanded
  *	--profile server|client|both   extended key usage where none is asked for (both)
  *	--http10, --chunked, --close   how answers are sent
@@ -37,6 +38,7 @@
  *	pending TEXT       202, "Retry-After: TEXT"; - = without
  *	cmc                400 with a CMC response
  *	auth TEXT          401, "WWW-Authenticate: TEXT"
+ *	raw FILE           the bytes of this file, head and all; then the connection closes
  *
  *	the true answer, but:
  *	oneline            base64 in one line; crlf: lines end with CR LF
@@ -44,12 +46,17 @@
  *	ber                of indefinite length
  *	cut                half of it under its full length
  *	stall N            after N seconds
+ *	type TEXT          under this Content-Type
  *	no-cert            an empty bag
  *	extra FILE         with the certificates of this PEM file in front
  *	two                two leaves with different serials
  *	other-key          for a key that nobody has
  *	other-ca CERT KEY  issued by this CA
- *	drop-san           also other-subject, expired
+ *	drop-san           also other-subject, expired, not-yet
+ *	is-ca [USAGE]      of a CA, with this key usage
+ *	more-san NAME      with a name more
+ *	eku TEXT           for this alone ("clientAuth")
+ *	only FILE          the certificates of this PEM file, and none that is issued
  *
  * Each request is a line on standard output:
  *	METHOD PATH auth=none|basic|digest|cert cert=SUBJECT-or-"-" tls=1.2|1.3
@@ -201,7 +208,7 @@ answer_instead(const struct exchange *x, struct answer *a)
 static void
 set_der(const struct exchange *x, struct answer *a, const char *type, const struct buf *der)
 {
-	set_body(a, 200, type, "", 0);
+	set_body(a, 200, x->rule.act == ACT_TYPE ? x->rule.argument : type, "", 0);
 	if (x->rule.act == ACT_DER) {
 		buf_add(&a->body, buf_text(der), der->len);
 		return;
@@ -292,7 +299,7 @@ answer_enroll(const struct exchange *x, struct answer *a)
 	const struct settings *s = x->c->s;
 	const char *wanted = "application/pkcs10";
 
-	if (!x->cert && !auth_right(s, &x->r)) {
+	if (!s->anybody && !x->cert && !auth_right(s, &x->r)) {
 		answer_text(a, 401, "A client certificate or a password is needed.");
 		auth_ask(s, a);
 		return;
@@ -433,6 +440,9 @@ handle(const struct exchange *x)
 		return false;
 	case ACT_HUGE:
 		http_send_huge(x->c, type_of(x));
+		return false;
+	case ACT_RAW:
+		http_send_raw(x->c, x->rule.argument);
 		return false;
 	case ACT_STALL:
 		if (number_parse(x->rule.argument, 0, 3600, &seconds))
@@ -592,6 +602,7 @@ static const struct option {
 	{"--tls", TEXT, AT(tls)},
 	{"--pending", NUMBER, AT(pending)},
 	{"--retry-after", TEXT, AT(retry_after)},
+	{"--anybody", FLAG, AT(anybody)},
 	{"--strict-reenroll", FLAG, AT(strict_reenroll)},
 	{"--profile", TEXT, AT(profile)},
 	{"--http10", FLAG, AT(http10)},

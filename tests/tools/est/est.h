@@ -26,7 +26,7 @@ struct settings {
 	const char *clients, *users, *cacerts, *csrattrs, *retry_after, *profile, *tls;
 	const char *label[LABELS_MAX];
 	size_t labels;
-	bool require_client, digest, digest_md5, only_labels, pop, strict_reenroll;
+	bool require_client, digest, digest_md5, only_labels, pop, strict_reenroll, anybody;
 	bool http10, chunked, close;
 	long lifetime; /* seconds */
 	long pending;
@@ -66,6 +66,7 @@ enum act {
 	ACT_PENDING,
 	ACT_CMC,
 	ACT_AUTH,
+	ACT_RAW,
 	/* the true answer, written otherwise */
 	ACT_ONELINE,
 	ACT_CRLF,
@@ -74,6 +75,7 @@ enum act {
 	ACT_BER,
 	ACT_CUT,
 	ACT_STALL,
+	ACT_TYPE,
 	/* the true answer, with other certificates */
 	ACT_NO_CERT,
 	ACT_EXTRA,
@@ -83,6 +85,11 @@ enum act {
 	ACT_DROP_SAN,
 	ACT_OTHER_SUBJECT,
 	ACT_EXPIRED,
+	ACT_NOT_YET,
+	ACT_IS_CA,
+	ACT_MORE_SAN,
+	ACT_EKU,
+	ACT_ONLY,
 	ACT_UNKNOWN, /* a word that is none of these */
 	ACTS
 };
@@ -112,6 +119,9 @@ void http_request_free(struct request *r);
 
 /* Sends it; false when the connection is over after it. */
 bool http_send(struct conn *c, const struct request *r, const struct answer *a, bool cut);
+
+/* The bytes of a file, whatever they are. */
+void http_send_raw(struct conn *c, const char *path);
 
 /* 300 MiB of one letter, of no length that is told before. */
 void http_send_huge(struct conn *c, const char *type);
@@ -163,6 +173,20 @@ bool issue_cacerts(const struct settings *s, const struct rule *rule, struct buf
 
 /* Base64 in lines of `columns` characters that end with `eol`; one line without end for 0. */
 void base64_lines(const struct buf *der, size_t columns, const char *eol, struct buf *ret);
+
+/* ---- wrong.c: what a rule makes wrong in a certificate */
+
+/* From when until when, in seconds from now. */
+void wrong_dates(enum act act, long *from, long *until);
+
+/* Basic constraints. */
+const char *wrong_constraints(enum act act);
+
+/* The subject; NULL = the one that was asked for. The caller frees it. */
+X509_NAME *wrong_subject(enum act act);
+
+/* The SAN `asked` with one name more; NULL when it cannot be made. The caller frees it. */
+X509_EXTENSION *wrong_san(const STACK_OF(X509_EXTENSION) * asked, const char *name);
 
 /* ---- client.c: one request that names its connection */
 

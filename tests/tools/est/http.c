@@ -1,11 +1,11 @@
 #include "est.h"
 
-#include <time.h>
-
+#include "keystay/base/file.h"
 #include "keystay/base/text.h"
 
 #include <openssl/err.h>
 #include <strings.h>
+#include <time.h>
 
 static bool
 fill(struct conn *c)
@@ -262,6 +262,17 @@ http_send(struct conn *c, const struct request *r, const struct answer *a, bool 
 		buf_add(&out, buf_text(&a->body), len);
 	}
 	return !out.full && write_all(c, out.text, out.len) && !last;
+}
+
+void
+http_send_raw(struct conn *c, const char *path)
+{
+	AUTO(buf) struct buf bytes = BUF(FILE_MAX);
+	struct err e;
+
+	if (file_read(path, &bytes, &e) < 0)
+		fprintf(stderr, "est-server: %s\n", e.text);
+	write_all(c, buf_text(&bytes), bytes.len);
 }
 
 void

@@ -161,8 +161,32 @@ add_asked(X509 *leaf, const struct issuer *by, const STACK_OF(X509_EXTENSION) * 
 }
 
 static bool
-add_extensions(
-	X509 *leaf, const struct settings *s, const struct issuer *by, X509_REQ *req, enum act act)
+add_usage(X509 *leaf, const struct issuer *by, const STACK_OF(X509_EXTENSION) * asked,
+	const struct rule *rule)
+{
+	if (rule->act == ACT_IS_CA && rule->argument[0])
+		return add_ext(leaf, by, NID_key_usage, rule->argument);
+	return add_asked(leaf, by, asked, NID_key_usage, "critical,digitalSignature");
+}
+
+/* The names as they were asked for, or as the rule has them. */
+static bool
+add_names(X509 *leaf, const struct issuer *by, const STACK_OF(X509_EXTENSION) * asked,
+	const struct rule *rule)
+{
+	if (rule->act == ACT_DROP_SAN)
+		return true;
+	if (rule->act != ACT_MORE_SAN)
+		return add_asked(leaf, by, asked, NID_subject_alt_name, NULL);
+	X509_EXTENSION *san = wrong_san(asked, rule->argument);
+	bool ok = san && X509_add_ext(leaf, san, -1) == 1;
+	X509_EXTENSION_free(san);
+	return ok;
+}
+
+static bool
+add_extensions(X509 *leaf, const struct settings *s, const struct issuer *by, X509_REQ *req,
+	const struct rule *rule)
 {
 	__attribute__((cleanup(auto_exts))) STACK_OF(X509_EXTENSION) *asked =
 		X509_REQ_get_extensions(req);
@@ -170,12 +194,13 @@ add_extensions(
 
 	if (strcmp(s->profile, "both") != 0)
 		eku = strcmp(s->profile, "server") == 0 ? "serverAuth" : "clientAuth";
-	return add_ext(leaf, by, NID_basic_constraints, "critical,CA:FALSE") &&
+	return add_ext(leaf, by, NID_basic_constraints, wrong_constraints(rule->act)) &&
 	       add_ext(leaf, by, NID_subject_key_identifier, "hash") &&
 	       add_ext(leaf, by, NID_authority_key_identifier, "keyid:always") &&
-	       add_asked(leaf, by, asked, NID_key_usage, "critical,digitalSignature") &&
-	       add_asked(leaf, by, asked, NID_ext_key_usage, eku) &&
-	       (act == ACT_DROP_SAN || add_asked(leaf, by, asked, NID_subject_alt_name, NULL));
+	       add_usage(leaf, by, asked, rule) &&
+	       (rule->act == ACT_EKU ? add_ext(leaf, by, NID_ext_key_usage, rule->argument)
+				     : add_asked(leaf, by, asked, NID_ext_key_usage, eku)) &&
+	       add_names(leaf, by, asked, rule);
 }
 
 static bool
@@ -192,13 +217,9 @@ set_serial(X509 *leaf)
 static bool
 set_subject(X509 *leaf, X509_REQ *req, enum act act)
 {
-	if (act != ACT_OTHER_SUBJECT)
-		return X509_set_subject_name(leaf, X509_REQ_get_subject_name(req)) == 1;
-	AUTO(X509_NAME) X509_NAME *other = X509_NAME_new();
-	return other &&
-	       X509_NAME_add_entry_by_txt(other, "CN", MBSTRING_UTF8,
-		       (const unsigned char *)"other.example", -1, -1, 0) == 1 &&
-	       X509_set_subject_name(leaf, other) == 1;
+	AUTO(X509_NAME) X509_NAME *other = wrong_subject(act);
+
+	return X509_set_subject_name(leaf, other ? other : X509_REQ_get_subject_name(req)) == 1;
 }
 
 /* Ed25519 and the like bring their own hash. */
@@ -212,20 +233,20 @@ hash_for(EVP_PKEY *key)
 }
 
 static X509 *
-make_leaf(const struct settings *s, const struct issuer *by, X509_REQ *req, enum act act)
+make_leaf(const struct settings *s, const struct issuer *by, X509_REQ *req, const struct rule *rule)
 {
 	AUTO(X509) X509 *leaf = X509_new();
-	AUTO(EVP_PKEY) EVP_PKEY *other = act == ACT_OTHER_KEY ? EVP_EC_gen("P-256") : NULL;
+	AUTO(EVP_PKEY) EVP_PKEY *other = rule->act == ACT_OTHER_KEY ? EVP_EC_gen("P-256") : NULL;
 	EVP_PKEY *public = other ? other : X509_REQ_get0_pubkey(req);
-	long from = act == ACT_EXPIRED ? -2 * 86400L : -60;
-	long to = act == ACT_EXPIRED ? -86400L : s->lifetime;
+	long from = -60, to = s->lifetime;
 
+	wrong_dates(rule->act, &from, &to);
 	if (!leaf || !public || X509_set_version(leaf, X509_VERSION_3) != 1 || !set_serial(leaf) ||
-		!set_subject(leaf, req, act) ||
+		!set_subject(leaf, req, rule->act) ||
 		X509_set_issuer_name(leaf, X509_get_subject_name(by->cert)) != 1 ||
 		!X509_gmtime_adj(X509_getm_notBefore(leaf), from) ||
 		!X509_gmtime_adj(X509_getm_notAfter(leaf), to) ||
-		X509_set_pubkey(leaf, public) != 1 || !add_extensions(leaf, s, by, req, act) ||
+		X509_set_pubkey(leaf, public) != 1 || !add_extensions(leaf, s, by, req, rule) ||
 		X509_sign(leaf, by->key, hash_for(by->key)) <= 0)
 		return NULL;
 	return take(&leaf);
@@ -317,11 +338,12 @@ issue(const struct settings *s, X509_REQ *req, const struct rule *rule, struct b
 		if (!ok)
 			return false;
 	}
-	if (!bag || (rule->act == ACT_EXTRA && !bag_add_file(bag, rule->argument)))
+	if (!bag || ((rule->act == ACT_EXTRA || rule->act == ACT_ONLY) &&
+			    !bag_add_file(bag, rule->argument)))
 		return false;
-	int leaves = rule->act == ACT_TWO ? 2 : rule->act != ACT_NO_CERT;
+	int leaves = rule->act == ACT_TWO ? 2 : rule->act != ACT_NO_CERT && rule->act != ACT_ONLY;
 	for (int i = 0; i < leaves; i++)
-		if (!bag_add(bag, make_leaf(s, &by, req, rule->act)))
+		if (!bag_add(bag, make_leaf(s, &by, req, rule)))
 			return false;
 	return bag_der(bag, rule->act, ret_der);
 }
@@ -331,9 +353,10 @@ issue_cacerts(const struct settings *s, const struct rule *rule, struct buf *ret
 {
 	AUTO(PKCS7) PKCS7 *bag = bag_new();
 
-	if (!bag || (rule->act == ACT_EXTRA && !bag_add_file(bag, rule->argument)))
+	if (!bag || ((rule->act == ACT_EXTRA || rule->act == ACT_ONLY) &&
+			    !bag_add_file(bag, rule->argument)))
 		return false;
-	if (rule->act != ACT_NO_CERT) {
+	if (rule->act != ACT_NO_CERT && rule->act != ACT_ONLY) {
 		if (s->cacerts && !bag_add_file(bag, s->cacerts))
 			return false;
 		if (!s->cacerts && (X509_up_ref(s->ca) != 1 || !bag_add(bag, s->ca)))

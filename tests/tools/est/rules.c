@@ -19,6 +19,7 @@ static const char *const words[] = {
 	[ACT_PENDING] = "pending",
 	[ACT_CMC] = "cmc",
 	[ACT_AUTH] = "auth",
+	[ACT_RAW] = "raw",
 	[ACT_ONELINE] = "oneline",
 	[ACT_CRLF] = "crlf",
 	[ACT_PEM] = "pem",
@@ -26,6 +27,7 @@ static const char *const words[] = {
 	[ACT_BER] = "ber",
 	[ACT_CUT] = "cut",
 	[ACT_STALL] = "stall",
+	[ACT_TYPE] = "type",
 	[ACT_NO_CERT] = "no-cert",
 	[ACT_EXTRA] = "extra",
 	[ACT_TWO] = "two",
@@ -34,6 +36,11 @@ static const char *const words[] = {
 	[ACT_DROP_SAN] = "drop-san",
 	[ACT_OTHER_SUBJECT] = "other-subject",
 	[ACT_EXPIRED] = "expired",
+	[ACT_NOT_YET] = "not-yet",
+	[ACT_IS_CA] = "is-ca",
+	[ACT_MORE_SAN] = "more-san",
+	[ACT_EKU] = "eku",
+	[ACT_ONLY] = "only",
 };
 _Static_assert(COUNT(words) == ACT_UNKNOWN, "every action has its word");
 
