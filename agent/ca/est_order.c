@@ -102,15 +102,15 @@ compare_subject(struct ca_order *o, const struct buf *der, X509 *leaf)
 	AUTO(X509_REQ) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)der->len);
 	char asked[160] = "", given[160] = "";
 
-	if (!req || o->note[0] ||
-		X509_NAME_cmp(X509_REQ_get_subject_name(req), X509_get_subject_name(leaf)) == 0)
+	if (!req || X509_NAME_cmp(X509_REQ_get_subject_name(req), X509_get_subject_name(leaf)) == 0)
 		return;
 	X509_NAME_oneline(X509_REQ_get_subject_name(req), asked, (int)sizeof asked);
 	X509_NAME_oneline(X509_get_subject_name(leaf), given, (int)sizeof given);
 	text_printable(asked);
 	text_printable(given);
-	snprintf(o->note, sizeof o->note, "the subject is '%s', and '%s' was asked for", given,
-		asked);
+	size_t len = strlen(o->note);
+	snprintf(o->note + len, sizeof o->note - len,
+		"%sthe subject is '%s', and '%s' was asked for", len ? "; " : "", given, asked);
 }
 
 static int
@@ -274,9 +274,8 @@ begin(struct est *s, struct ca_order *o, enum ca_progress *ret, struct err *e)
 		return err_in(e, "%s", est_name(s, name));
 	AUTO(char) char *csr = pop ? strdup("") : base64url(der.text, der.len);
 	AUTO(json_t)
-	json_t *cookie = csr ? json_pack("{s:s, s:b, s:b, s:s}", "operation", a.operation, "pop",
-				       pop, "renews", renews, "csr", csr)
-			     : NULL;
+	json_t *cookie =
+		csr ? json_pack("{s:b, s:b, s:s}", "pop", pop, "renews", renews, "csr", csr) : NULL;
 	if (!cookie)
 		return err_set(e, ERR_FAILED, "no memory for an order");
 	return ask(&a, cookie, ret, e);

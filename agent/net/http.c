@@ -19,7 +19,6 @@ struct http {
 	char *trust;   /* NULL = nothing is known of the server, or only `anchors` is */
 	char *anchors; /* PEM; NULL = none */
 	bool refused_us;
-	bool verified; /* in the last request: the server's chain, whatever its name */
 	struct http_tls tls;
 	unsigned requests;
 	unsigned connections;
@@ -386,7 +385,7 @@ fail(struct http *h, const struct http_request *r, const struct incoming *in, CU
 		return -1;
 	}
 	err_set(e, ERR_NETWORK, "%s: no answer from '%s': %s", h->name, r->url, why);
-	if (code == CURLE_PEER_FAILED_VERIFICATION && h->verified)
+	if (code == CURLE_PEER_FAILED_VERIFICATION && h->tls.done)
 		return err_hint(
 			e, "its HTTPS certificate is for another name: is the 'url:' right?");
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -403,7 +402,7 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 {
 	struct http_answer answer = {.body = BUF(r->ceiling)};
 	struct incoming in = {.http = h, .request = r, .answer = &answer};
-	long status = 0, connections = 0, unverified = 1;
+	long status = 0, connections = 0;
 
 	h->refused_us = false;
 	if (!h->trust && !h->anchors && (r->login || r->method == HTTP_POST || h->tls.certificate))
@@ -418,9 +417,6 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 	CURLcode code = curl_easy_perform(h->curl);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(h->curl, CURLINFO_NUM_CONNECTS, &connections);
-	h->verified =
-		curl_easy_getinfo(h->curl, CURLINFO_SSL_VERIFYRESULT, &unverified) == CURLE_OK &&
-		unverified == X509_V_OK;
 	curl_slist_free_all(headers);
 	/* What is not set anew does not stay behind with a secret in it. */
 	curl_easy_reset(h->curl);

@@ -41,7 +41,7 @@ void
 http_tls_forget(struct http_tls *t)
 {
 	t->alert = -1;
-	t->asked = t->stranger = false;
+	t->asked = t->stranger = t->done = false;
 	t->wanted[0] = t->problem[0] = '\0';
 }
 
@@ -64,12 +64,14 @@ http_tls_identify(
 	return 0;
 }
 
-/* Alerts that come in; libcurl takes them for the server's own trouble. */
+/* The end of the handshake, and alerts: libcurl takes them for the server's own trouble. */
 static void
 hear(const SSL *ssl, int where, int value)
 {
 	struct http_tls *t = of(ssl);
 
+	if (t && where & SSL_CB_HANDSHAKE_DONE)
+		t->done = true;
 	if (t && (where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL)
 		t->alert = value & 0xff;
 }

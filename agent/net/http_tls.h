@@ -19,6 +19,7 @@ struct http_tls {
 	bool asked;        /* for a certificate, in this request */
 	bool ever_asked;   /* on any connection of this identity */
 	bool stranger;     /* it named the CAs that it takes, and ours is none of them */
+	bool done;         /* the handshake: its chain was verified, whatever its name */
 	char wanted[200];  /* the first of those */
 	char problem[200]; /* our own, while a context was prepared */
 };

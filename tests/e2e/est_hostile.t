@@ -243,8 +243,8 @@ server
 good "after connections"
 
 # --- redirects
-hostile "redirect 307 http://127.0.0.1:$EST/" 5 "redirects to 'http://[^ ]*', which is no https URL" "to http"
-hostile $'redirect 307 http://\x1b[31m\xc2\x9b31m/' 5 "redirects to 'http:.*no https URL" "to an escape sequence"
+hostile "redirect 307 http://127.0.0.1:$EST/" 5 "redirects to 'http://[^ ]*', which is no plain https URL" "to http"
+hostile $'redirect 307 http://\x1b[31m\xc2\x9b31m/' 5 "redirects to 'http:.*no plain https URL" "to an escape sequence"
 hostile "redirect 307 https://estuser:x@127.0.0.1:$EST/" 5 "redirects to 'https://estuser:x@" "to an URL with a login"
 hostile "redirect 307" 5 "redirects to ''" "to nowhere"
 hostile "redirect 308 https://other.example/x" 5 "redirects to another server, 'https://other.example:443', and was not followed" "to another host"

@@ -119,7 +119,7 @@ struct ca_order {
 	char *chain;       /* out, with CA_ISSUED: PEM, leaf first; the caller frees */
 	when_t not_before; /* out, with CA_WAIT */
 	char doing[128];   /* out: for progress, "waits for validation" */
-	char note[400];    /* out: what people should read in the journal; "" = nothing */
+	char note[800];    /* out: what people should read in the journal; "" = nothing */
 };
 
 enum ca_progress { CA_AGAIN, CA_WAIT, CA_ISSUED };
