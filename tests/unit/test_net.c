@@ -176,6 +176,115 @@ a_target_with_a_nul_byte_is_left_out(void **state)
 	assert_string_equal(found.item[0], "c");
 }
 
+/* --- WWW-Authenticate */
+
+#define B CHALLENGE_BASIC
+#define D CHALLENGE_DIGEST
+#define O CHALLENGE_OTHER
+
+static void
+schemes_of_a_challenge_are_found_up_to_where_it_is_junk(void **state)
+{
+	static const struct {
+		const char *field;
+		unsigned schemes;
+	} rows[] = {
+		/* nothing, or no scheme */
+		{"", 0},
+		{" \t", 0},
+		{",,, ,", 0},
+		{"\"Basic\"", 0},
+		{"@, Basic", 0},
+		{"=, Basic", 0},
+		{"\xff, Basic", 0},
+		/* parameters are no schemes, with blanks around the sign or without */
+		{"realm=\"Basic\"", 0},
+		{"Basic=Digest", 0},
+		{"Basic = Digest", 0},
+		{"Basic\t=\t\"Digest\", Digest=Basic", 0},
+		{"Digest realm = \"x\" , basic = \"y\",basic= z ,basic =z", D},
+		/* broken off */
+		{"Basic realm=\"x", B},
+		{"Basic realm=\"x, Digest", B},
+		{"Basic realm=\"x\\", B},
+		{"Basic realm=\"x\\\"", B},
+		{"Basic realm=\"x\\\", Digest", B},
+		{"Basic realm=\"x\"\", Digest", B},
+		{"Basic realm=x, \"y\", Digest", B},
+		{"Digest realm=\"x\", @, Basic", D},
+		/* one */
+		{"Basic", B},
+		{"bAsIc", B},
+		{" \tBasic\t ", B},
+		{",, Basic,,", B},
+		{"Basic realm=\"x\"", B},
+		{"Basic realm=\"x\", charset=\"UTF-8\"", B},
+		{"DIGEST realm=x", D},
+		{"Basicx", O},
+		{"xBasic", O},
+		{"Basi", O},
+		{"Digests", O},
+		{"Bearer realm=\"Basic\"", O},
+		{"Negotiate", O},
+		{"Basic, basic, BASIC realm=x", B},
+		/* what would be a list of schemes is within quotes */
+		{"Digest realm=\"a, Basic b\", qop=\"auth,auth-int\", nonce=\"x\"", D},
+		{"Digest realm=\"a\\\", Basic realm=\\\"b\"", D},
+		{"Digest realm=\"\\\\\", Basic realm=\"b\"", B | D},
+		{"Digest realm=\"\", Basic realm=\"\"", B | D},
+		/* token68 */
+		{"Negotiate YII=", O},
+		{"Negotiate YII==, Basic", B | O},
+		{"Negotiate a/+b==,Digest realm=x", D | O},
+		{"Basic dTpw", B},
+		/* several */
+		{"Basic realm=\"x\", Digest realm=\"y\", Negotiate", B | D | O},
+		{"Negotiate, NTLM, Basic realm=\"x\"", B | O},
+		{"Digest realm=\"x\", algorithm=SHA-256, Digest realm=\"x\", algorithm=MD5", D},
+		{"Basic realm=x,Digest realm=y", B | D},
+		{"Basic,Digest", B | D},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (challenge_schemes(rows[i].field, strlen(rows[i].field)) != rows[i].schemes)
+			fail_msg("in '%s' found %u, not %u", rows[i].field,
+				challenge_schemes(rows[i].field, strlen(rows[i].field)),
+				rows[i].schemes);
+}
+
+static void
+a_nul_byte_in_a_challenge_is_a_byte_like_others(void **state)
+{
+	static const char within[] = "Basic realm=\"\0, Negotiate\", Digest";
+	static const char before[] = "\0Basic", in_word[] = "Ba\0sic", behind[] = "Basic\0";
+
+	(void)state;
+	assert_int_equal(challenge_schemes(within, sizeof within - 1), B | D);
+	assert_int_equal(challenge_schemes(before, sizeof before - 1), 0);
+	assert_int_equal(challenge_schemes(in_word, sizeof in_word - 1), O);
+	assert_int_equal(challenge_schemes(behind, 5), B);
+	assert_int_equal(challenge_schemes("", 1), 0);
+}
+
+static void
+challenge_schemes_reads_no_byte_behind_its_length(void **state)
+{
+	static const char field[] =
+		"Digest realm=\"a\\\", b\" , nonce = \"c\", Negotiate YII==, Basic";
+
+	(void)state;
+	for (size_t len = 0; len < sizeof field; len++) {
+		char *copy = malloc(len ? len : 1);
+		memcpy(copy, field, len);
+		unsigned found = challenge_schemes(copy, len);
+		free(copy);
+		assert_int_equal(found & ~(unsigned)(B | D | O), 0);
+		/* The last word is whole with its last byte, and nothing is found twice. */
+		assert_int_equal(!!(found & B), len >= sizeof field - 1);
+	}
+}
+
 static bool
 endpoint_valid(const char *text)
 {
@@ -232,6 +341,9 @@ main(void)
 		cmocka_unit_test(at_most_thirty_two_link_targets_are_kept),
 		cmocka_unit_test(link_targets_reads_no_byte_behind_its_length),
 		cmocka_unit_test(a_target_with_a_nul_byte_is_left_out),
+		cmocka_unit_test(schemes_of_a_challenge_are_found_up_to_where_it_is_junk),
+		cmocka_unit_test(a_nul_byte_in_a_challenge_is_a_byte_like_others),
+		cmocka_unit_test(challenge_schemes_reads_no_byte_behind_its_length),
 		cmocka_unit_test(endpoints_are_host_and_port),
 		cmocka_unit_test(a_probe_of_an_endpoint_where_nothing_listens_is_a_network_error),
 	};
