@@ -252,7 +252,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.agree_terms = true,
 		.trust = trust,
 		.profile = profile};
-	const struct ca_needs needs = {&services, key, key, ""};
+	const struct ca_needs needs = {.services = &services,
+		.account_key = key,
+		.account_public = key,
+		.account_url = ""};
 	const struct list names = {name, COUNT(name)};
 	const struct challenge_conf challenge = {.type = http_01, .webroot = webroot};
 	struct ca_order o = {.certificate = "web",
