@@ -1,4 +1,4 @@
-/* Retry-After and Link as an authority sends them (net/header.h). */
+/* Retry-After, Link and WWW-Authenticate as an authority sends them (net/header.h). */
 #include "fuzz.h"
 #include "keystay/net/header.h"
 
@@ -35,6 +35,29 @@ links(const char *text, size_t len, const char *rel)
 	MUST(targets.count <= TARGETS_MAX);
 }
 
+#define ALL_SCHEMES (CHALLENGE_BASIC | CHALLENGE_DIGEST | CHALLENGE_OTHER)
+
+static void
+challenges(const char *text, size_t len)
+{
+	unsigned whole = challenge_schemes(text, len);
+
+	MUST((whole & ~(unsigned)ALL_SCHEMES) == 0);
+	MUST(challenge_schemes(text, len) == whole);
+	/* A prefix of its own allocation: what reads beyond is seen. */
+	for (size_t cut = len; cut > 0; cut /= 2) {
+		AUTO(char) char *prefix = fuzz_bytes((const uint8_t *)text, cut - 1);
+		unsigned found = challenge_schemes(prefix, cut - 1);
+		MUST((found & ~(unsigned)ALL_SCHEMES) == 0);
+	}
+	/* One more in front of the list is one more. */
+	AUTO(char) char *more = malloc(len + 8);
+	memcpy(more, "Digest,", 7);
+	if (len)
+		memcpy(more + 7, text, len);
+	MUST(challenge_schemes(more, len + 7) == (whole | CHALLENGE_DIGEST));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,5 +66,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	retry_after(text, size);
 	links(text, size, "alternate");
 	links(text, size, "up");
+	challenges(text, size);
 	return 0;
 }
