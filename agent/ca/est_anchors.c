@@ -34,9 +34,9 @@ fetch(struct est *s, struct http *h, struct certs **ret, struct err *e)
 static int
 accept_anchor(struct est *s, X509 *x, const char *voucher, struct err *e)
 {
-	if (s->needs.anchor && s->needs.anchor(s->needs.ctx, x, voucher, e) < 0)
-		return -1;
-	return 0;
+	if (voucher && certs_count(s->anchors) == CERTS_COUNT_MAX)
+		return err_set(e, ERR_AUTHORITY, "there are more than %d anchors", CERTS_COUNT_MAX);
+	return s->needs.anchor ? s->needs.anchor(s->needs.ctx, x, voucher, e) : 0;
 }
 
 static int

@@ -137,8 +137,9 @@ add_common_name(struct est_request *r, const struct list *names, struct err *e)
 
 /* One of the template: "2.5.4.10=Example Council", or "2.5.4.3" where the value is ours. */
 static int
-take_field(struct est_request *r, const struct subject *s, const char *wanted, struct err *e)
+take_field(struct est_request *r, const struct ca_order *o, const char *wanted, struct err *e)
 {
+	const struct subject *s = o->subject;
 	char oid[80];
 	const char *equals = strchr(wanted, '='), *word = NULL;
 
@@ -146,6 +147,10 @@ take_field(struct est_request *r, const struct subject *s, const char *wanted, s
 		wanted);
 	if (text_same(oid, OID_COMMON_NAME) && !equals)
 		return 0;
+	if (text_same(oid, OID_COMMON_NAME) &&
+		(!list_has(o->names, equals + 1) || strlen(equals + 1) > COMMON_NAME_MAX))
+		return err_set(e, ERR_POLICY,
+			"it wants the common name '%s', which is none of the names", equals + 1);
 	const char *const *own = own_field(s, oid, &word);
 	if (own && *own && (!equals || text_same(*own, equals + 1)))
 		return 0;
@@ -171,7 +176,7 @@ take_subject(
 
 	for (size_t i = 0; i < a->subject.count; i++) {
 		named = named || text_starts(a->subject.item[i], OID_COMMON_NAME "=");
-		if (take_field(r, o->subject, a->subject.item[i], e) < 0)
+		if (take_field(r, o, a->subject.item[i], e) < 0)
 			return -1;
 	}
 	/* Many servers take no request without it. */
@@ -197,7 +202,8 @@ is_of_a_ca(X509_EXTENSION *x)
 		     ASN1_BIT_STRING_get_bit(usage, 6);
 		ASN1_BIT_STRING_free(usage);
 	} else {
-		ca = nid == NID_name_constraints || nid == NID_policy_constraints;
+		ca = nid == NID_name_constraints || nid == NID_policy_constraints ||
+		     nid == NID_inhibit_any_policy;
 	}
 	return ca;
 }

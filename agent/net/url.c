@@ -10,6 +10,9 @@
 
 AUTO_DEFINE(CURLU, curl_url_cleanup)
 
+/* The longest DNS name, RFC 1035. */
+#define HOST_MAX 255
+
 static CURLU *
 parse(const char *url)
 {
@@ -30,15 +33,36 @@ part(CURLU *u, CURLUPart which, unsigned flags, char *to, size_t size)
 	return fits;
 }
 
-/* No name or password may come with it: they would be sent. */
+/* A name or an address, and nothing that means another host once it is decoded. */
+static bool
+is_plain_host(const char *host)
+{
+	for (const char *c = host; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || *c == '%')
+			return false;
+	return *host != '\0' && strlen(host) <= HOST_MAX;
+}
+
+static bool
+has_none(CURLU *u, CURLUPart which, CURLUcode code)
+{
+	char *text = NULL;
+
+	bool none = curl_url_get(u, which, &text, 0) == code;
+	curl_free(text);
+	return none;
+}
+
+/* No name or password may come with it, not even empty ones: they would be sent. */
 static bool
 is_plain_https(CURLU *u)
 {
-	char scheme[16], user[4], password[4];
+	char scheme[16], host[URL_MAX];
 
 	return part(u, CURLUPART_SCHEME, 0, scheme, sizeof scheme) &&
-	       strcasecmp(scheme, "https") == 0 && part(u, CURLUPART_USER, 0, user, sizeof user) &&
-	       part(u, CURLUPART_PASSWORD, 0, password, sizeof password) && !*user && !*password;
+	       strcasecmp(scheme, "https") == 0 && has_none(u, CURLUPART_USER, CURLUE_NO_USER) &&
+	       has_none(u, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD) &&
+	       part(u, CURLUPART_HOST, 0, host, sizeof host) && is_plain_host(host);
 }
 
 bool
@@ -47,6 +71,9 @@ url_join(const char *base, const char *reference, char to[URL_MAX])
 	AUTO(CURLU) CURLU *u = parse(base);
 	char joined[URL_MAX];
 
+	/* A fragment alone is another place in the same document (RFC 3986 5.2.2). */
+	if (*reference == '#')
+		reference = base;
 	if (!u || !*reference || curl_url_set(u, CURLUPART_URL, reference, 0) != CURLUE_OK ||
 		!is_plain_https(u) || curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK ||
 		!part(u, CURLUPART_URL, 0, joined, sizeof joined) || !*joined)
@@ -59,9 +86,9 @@ bool
 url_origin(const char *url, char origin[URL_MAX])
 {
 	AUTO(CURLU) CURLU *u = parse(url);
-	char host[300], port[16], text[URL_MAX];
+	char host[HOST_MAX + 1], port[16], text[URL_MAX];
 
-	if (!u || !is_plain_https(u) || !part(u, CURLUPART_HOST, 0, host, sizeof host) || !*host ||
+	if (!u || !is_plain_https(u) || !part(u, CURLUPART_HOST, 0, host, sizeof host) ||
 		!part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof port))
 		return false;
 	for (char *c = host; *c; c++)
@@ -76,8 +103,12 @@ bool
 url_append(const char *url, const char *segment, char to[URL_MAX])
 {
 	AUTO(buf) struct buf b = BUF(URL_MAX - 1);
+	AUTO(CURLU) CURLU *u = parse(url);
 	size_t len = strlen(url);
 
+	if (!u || !is_plain_https(u) || strpbrk(url, "?#") || !*segment ||
+		text_same(segment, ".") || text_same(segment, ".."))
+		return false;
 	while (len && url[len - 1] == '/')
 		len--;
 	buf_addf(&b, "%.*s/", (int)len, url);

@@ -157,6 +157,8 @@ csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struct cs
 
 	if (!req)
 		return -1;
+	if (!digest_for(public, wish))
+		return err_set(e, ERR_CONFIG, "there is no digest %d for a request", wish->digest);
 	if (X509_REQ_sign(req, key, digest_for(public, wish)) <= 0)
 		return ossl_fail(e, ERR_LOST, "the token did not sign the request");
 	int len = i2d_X509_REQ(req, &der);
@@ -280,6 +282,8 @@ has_challenge(X509_REQ *req, const char *challenge)
 		return false;
 	if (!challenge)
 		return true;
+	if (X509_ATTRIBUTE_count(X509_REQ_get_attr(req, at)) != 1)
+		return false;
 	const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(X509_REQ_get_attr(req, at), 0);
 	const ASN1_STRING *text = value && (value->type == V_ASN1_PRINTABLESTRING ||
 						   value->type == V_ASN1_UTF8STRING ||

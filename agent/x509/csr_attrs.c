@@ -45,10 +45,27 @@ note(struct list *l, const ASN1_OBJECT *oid, struct err *e)
 	return list_has(l, text) || list_add(l, text) ? 0 : no_memory(e);
 }
 
+/* The curve of an OID; a key on one that is not known cannot be had. */
+static int
+curve_of(const ASN1_OBJECT *oid, int *ret, struct err *e)
+{
+	char text[OID_TEXT];
+
+	*ret = OBJ_obj2nid(oid);
+	if (*ret != NID_undef)
+		return 0;
+	dotted(oid, text);
+	return err_set(
+		e, ERR_AUTHORITY, "the server wants a key on a curve that is not known (%s)", text);
+}
+
 /* `curve` and `bits` say nothing where they are NID_undef and 0. */
 static int
 want_key(struct csr_attrs *a, int key, int curve, long bits, struct err *e)
 {
+	if (key == NID_undef)
+		return err_set(e, ERR_AUTHORITY,
+			"the server wants a key of an algorithm that is not known");
 	if (bits < 0 || bits > 64 * 1024)
 		return err_set(e, ERR_AUTHORITY, "the server wants a key of no sane length");
 	if ((a->key != NID_undef && a->key != key) ||
@@ -148,7 +165,7 @@ take_placeholder(struct csr_attrs *a, const KEY_TEMPLATE *k, struct err *e)
 static int
 take_key_template(struct csr_attrs *a, const KEY_TEMPLATE *k, struct err *e)
 {
-	const ASN1_OBJECT *algorithm, *curve;
+	const ASN1_OBJECT *algorithm;
 	const void *value;
 	int type;
 
@@ -156,8 +173,10 @@ take_key_template(struct csr_attrs *a, const KEY_TEMPLATE *k, struct err *e)
 	int nid = OBJ_obj2nid(algorithm);
 	if (nid == NID_rsaEncryption && k->key)
 		return take_placeholder(a, k, e);
-	curve = type == V_ASN1_OBJECT ? value : NULL;
-	return want_key(a, nid, curve ? OBJ_obj2nid(curve) : NID_undef, 0, e);
+	int curve = NID_undef;
+	if (type == V_ASN1_OBJECT && curve_of(value, &curve, e) < 0)
+		return -1;
+	return want_key(a, nid, curve, 0, e);
 }
 
 static int
@@ -206,16 +225,17 @@ take_attribute(struct csr_attrs *a, X509_ATTRIBUTE *x, struct err *e)
 	const ASN1_OBJECT *oid = X509_ATTRIBUTE_get0_object(x);
 	const ASN1_TYPE *value =
 		X509_ATTRIBUTE_count(x) > 0 ? X509_ATTRIBUTE_get0_type(x, 0) : NULL;
+	int curve = NID_undef;
 
 	switch (OBJ_obj2nid(oid)) {
 	case NID_pkcs9_challengePassword:
 		a->challenge_password = true;
 		return 0;
 	case NID_X9_62_id_ecPublicKey:
-		return want_key(a, NID_X9_62_id_ecPublicKey,
-			value && value->type == V_ASN1_OBJECT ? OBJ_obj2nid(value->value.object)
-							      : NID_undef,
-			0, e);
+		if (value && value->type == V_ASN1_OBJECT &&
+			curve_of(value->value.object, &curve, e) < 0)
+			return -1;
+		return want_key(a, NID_X9_62_id_ecPublicKey, curve, 0, e);
 	case NID_rsaEncryption:
 		return want_key(a, NID_rsaEncryption, NID_undef,
 			value && value->type == V_ASN1_INTEGER

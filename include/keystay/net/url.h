@@ -19,7 +19,9 @@ bool url_join(const char *base, const char *reference, char to[URL_MAX]);
 /* "https://host:port", in lower case, with the port always (RFC 6454 6.1); false as above. */
 bool url_origin(const char *url, char origin[URL_MAX]);
 
-/* `url` with one more segment, percent-encoded but for ':' and '@' (RFC 3986 3.3); false as above.
+/*
+ * `url` with one more segment, percent-encoded but for what may stand in one (RFC 3986 3.3: ':' and
+ * '@', too). False as above, for a query or a fragment, and for "", "." and "..".
  */
 bool url_append(const char *url, const char *segment, char to[URL_MAX]);
 

@@ -18,9 +18,10 @@ struct anchor_found {
  * Looks through an answer of /cacerts. `each` is called for every self-signed CA in it that is
  * valid at `now` and not in `anchors`; those with a voucher are added to `anchors` after it said
  * yes (0), and may vouch for others. A voucher is valid now and signed the new key's certificate
- * itself, under the name of the new root; where that is not its own name, the certificate must
- * not be bound to a path length, as those of subordinate CAs are. A root that issued an anchor is
- * not told of: somebody chose to trust less than it.
+ * itself, not by SHA-1, under the name of the new root; where that is not its own name, nothing may
+ * bind that certificate as subordinate CAs are bound (a path length, names, policies, purposes). A
+ * root that issued an anchor is not told of: somebody chose to trust less than it. ERR_AUTHORITY
+ * past CERTS_COUNT_MAX anchors.
  */
 int anchors_look(struct certs *anchors, const struct certs *answer, when_t now,
 	int (*each)(void *ctx, const struct anchor_found *found, struct err *e), void *ctx,

@@ -12,7 +12,10 @@
 /* Adds what the text stands for to `ret`; false for what is no base64, nothing, or too much. */
 bool base64_read(const char *text, size_t len, struct buf *ret);
 
-/* Adds lines of 64 characters, each with its end: what the strictest servers read. */
+/*
+ * Adds lines of 64 characters, each with its end: what the strictest servers read. False for
+ * nothing to write, and past the ceiling of `ret`.
+ */
 bool base64_write(const void *data, size_t len, struct buf *ret);
 
 #endif
