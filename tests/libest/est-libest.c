@@ -16,12 +16,16 @@
  *	--attributes BASE64	the answer of /csrattrs, which is 204 without it
  *	--enforce-attributes	a request must have them (libest does not count challengePassword)
  *	--valid SECONDS		how long from now certificates are valid (a day; 0 = ended)
+ *	--server-only		certificates are for TLS servers, not for clients
  *	--same-names		a renewal has the subject and the subjectAltName of the client's
  *				certificate, or is refused
  *
  * A line on standard output tells of each request that came to the CA:
  *
- *	enroll login=estuser certificate=no subject='CN = a.example': EST_ERR_NONE
+ *	enroll login=estuser certificate=no key=1f0ba3c2 request=77d1e05a subject='CN = a.example':
+ *	EST_ERR_NONE
+ *
+ * (key and request are the first digits of the SHA-256 of both).
  *
  * What libest does besides: one request for each connection, HTTP/1.0, no labels in the path, no
  * body above 8 KiB, 400 for base64 that is not broken into lines; a challengePassword is looked at
@@ -70,6 +74,7 @@ enum word {
 	OPTION_ATTRIBUTES,
 	OPTION_ENFORCE,
 	OPTION_VALID,
+	OPTION_SERVER,
 	OPTION_SAME,
 	OPTIONS
 };
@@ -92,6 +97,7 @@ static const struct option_row {
 	[OPTION_ATTRIBUTES] = {"attributes", 1},
 	[OPTION_ENFORCE] = {"enforce-attributes", 0},
 	[OPTION_VALID] = {"valid", 1},
+	[OPTION_SERVER] = {"server-only", 0},
 	[OPTION_SAME] = {"same-names", 0},
 };
 static const char *given[OPTIONS]; /* "" for an option without a value */
@@ -166,14 +172,24 @@ same_names(X509_REQ *request, const X509 *peer)
 }
 
 static bool
+hash_key(X509_REQ *request, unsigned char hash[32])
+{
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(X509_REQ_get0_pubkey(request), &der);
+	bool ok = len > 0 && EVP_Digest(der, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1;
+
+	OPENSSL_free(der);
+	return ok;
+}
+
+static bool
 must_wait(X509_REQ *request)
 {
-	unsigned char *der = NULL, hash[32];
-	int len = i2d_PUBKEY(X509_REQ_get0_pubkey(request), &der);
+	unsigned char hash[32];
 	bool wait = false;
 	size_t i = 0;
 
-	if (len > 0 && EVP_Digest(der, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1) {
+	if (hash_key(request, hash)) {
 		pthread_mutex_lock(&waiting_lock);
 		while (i < waiting_count && memcmp(waiting[i].hash, hash, sizeof hash) != 0)
 			i++;
@@ -182,7 +198,6 @@ must_wait(X509_REQ *request)
 		wait = i < KEYS_MAX && waiting[i].tries++ < wait_tries;
 		pthread_mutex_unlock(&waiting_lock);
 	}
-	OPENSSL_free(der);
 	return wait;
 }
 
@@ -203,13 +218,13 @@ set_serial(X509 *cert)
 static bool
 add_extensions(X509 *cert, X509_REQ *request)
 {
-	static const struct {
+	const struct {
 		int nid;
 		const char *value;
 	} own[] = {
 		{NID_basic_constraints, "critical,CA:FALSE"},
 		{NID_key_usage, "critical,digitalSignature"},
-		{NID_ext_key_usage, "clientAuth,serverAuth"},
+		{NID_ext_key_usage, given[OPTION_SERVER] ? "serverAuth" : "clientAuth,serverAuth"},
 		{NID_subject_key_identifier, "hash"},
 		{NID_authority_key_identifier, "keyid"},
 	};
@@ -272,6 +287,22 @@ decide(bool again, X509_REQ *request, const X509 *peer, struct buf *ret)
 	return cert && certs_only(cert, ret) ? EST_ERR_NONE : EST_ERR_CA_ENROLL_FAIL;
 }
 
+/* Which key and which request it is, for the log. */
+static void
+name_request(X509_REQ *request, char key[9], char whole[9])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+
+	snprintf(key, 9, "-");
+	snprintf(whole, 9, "-");
+	if (!request)
+		return;
+	if (hash_key(request, hash))
+		hex_encode(hash, 4, key);
+	if (X509_REQ_digest(request, EVP_sha256(), hash, NULL) == 1)
+		hex_encode(hash, 4, whole);
+}
+
 static int
 answer(bool again, const unsigned char *body, int len, unsigned char **ret, int *ret_len,
 	const char *login, const X509 *peer)
@@ -280,17 +311,18 @@ answer(bool again, const unsigned char *body, int len, unsigned char **ret, int 
 	AUTO(buf) struct buf text = BUF(BODY_MAX);
 	AUTO(BIO) BIO *subject = BIO_new(BIO_s_mem());
 	EST_ERROR rc = EST_ERR_BAD_PKCS10;
-	char *name = NULL;
+	char *name = NULL, key[9], whole[9];
 	long name_len = 0;
 
+	name_request(request, key, whole);
 	if (request) {
 		rc = decide(again, request, peer, &text);
 		X509_NAME_print_ex(subject, X509_REQ_get_subject_name(request), 0, XN_FLAG_ONELINE);
 		name_len = BIO_get_mem_data(subject, &name);
 	}
-	printf("%s login=%s certificate=%s subject='%.*s': %s\n", again ? "reenroll" : "enroll",
-		login && *login ? login : "-", peer ? "yes" : "no", (int)name_len,
-		name_len > 0 ? name : "", EST_ERR_NUM_TO_STR(rc));
+	printf("%s login=%s certificate=%s key=%s request=%s subject='%.*s': %s\n",
+		again ? "reenroll" : "enroll", login && *login ? login : "-", peer ? "yes" : "no",
+		key, whole, (int)name_len, name_len > 0 ? name : "", EST_ERR_NUM_TO_STR(rc));
 	if (rc == EST_ERR_NONE) {
 		*ret_len = (int)text.len;
 		*ret = (unsigned char *)buf_take(&text); /* libest frees it */
