@@ -5,6 +5,7 @@
  *	--port N		where it listens
  *	--ca FILE --ca-key FILE	what it issues with
  *	--cert FILE --key FILE	what it shows in TLS (TLS 1.2 at most: libest knows no other)
+ *	--curve NAME		the one curve that it knows, also of clients' keys (prime256v1)
  *	--trust FILE		the CAs of clients' certificates; without it, --ca
  *	--cacerts FILE		the answer of /cacerts; without it, --ca
  *	--login FILE		who may enroll without a certificate: NAME:PASSWORD
@@ -64,6 +65,7 @@ enum word {
 	OPTION_CA_KEY,
 	OPTION_CERT,
 	OPTION_KEY,
+	OPTION_CURVE,
 	OPTION_TRUST,
 	OPTION_CACERTS,
 	OPTION_LOGIN,
@@ -87,6 +89,7 @@ static const struct option_row {
 	[OPTION_CA_KEY] = {"ca-key", 1},
 	[OPTION_CERT] = {"cert", 1},
 	[OPTION_KEY] = {"key", 1},
+	[OPTION_CURVE] = {"curve", 1},
 	[OPTION_TRUST] = {"trust", 1},
 	[OPTION_CACERTS] = {"cacerts", 1},
 	[OPTION_LOGIN] = {"login", 1},
@@ -503,6 +506,9 @@ set_up(void)
 	/* By itself libest asks everybody for it. */
 	must(given[OPTION_POP] ? est_server_enable_pop(context) : est_server_disable_pop(context),
 		"pop");
+	if (given[OPTION_CURVE])
+		must(est_server_set_ecdhe_curve(context, OBJ_txt2nid(given[OPTION_CURVE])),
+			"curve");
 	if (wait_seconds > 0)
 		must(est_server_set_retry_period(context, (int)wait_seconds), "wait");
 	if (given[OPTION_ATTRIBUTES])
