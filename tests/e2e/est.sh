@@ -18,6 +18,7 @@
 #   own_came               requests to the own server, a line each: path and words
 #   own_posts              those that were POSTed, with commas between
 #   connections            how many connections there were since the mark
+#   later SECONDS, now     the clock of keystay, not of servers, is moved; and is right again
 #   leaf NAME OPTION...    openssl x509 of what is live
 
 TRUST="" AUTHORITY=internal MORE=""
@@ -121,6 +122,20 @@ came_with() { since | grep -o " $1=[^ ]*" | cut -d= -f2; }
 own_came() { tail -n +$((MARK_OWN + 1)) "$LAB/log/own" | sed 's, /.well-known/est/, ,; s, len=.*,,'; }
 own_posts() { own_came | sed -n 's/^POST //p' | paste -sd,; }
 connections() { echo $(($(taken) - MARK_TAKEN)); }
+
+# AddressSanitizer wants to be the first of what is loaded.
+later() {
+	local first
+	first=$(ldd "$BIN/keystay" | awk '/libasan/ { print $3 }')
+	echo "$1" >"$LAB/clock"
+	cat >"$LAB/keystay-later" <<-SH
+		#!/bin/sh
+		LD_PRELOAD="$first $BIN/doubles/clock.so" KEYSTAY_TEST_CLOCK=$LAB/clock exec $BIN/keystay "\$@"
+	SH
+	chmod 755 "$LAB/keystay-later"
+	KEYSTAY=$LAB/keystay-later
+}
+now() { KEYSTAY=$BIN/keystay; }
 
 leaf() {
 	local name=$1

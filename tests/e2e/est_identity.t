@@ -10,19 +10,13 @@ BY_LOGIN="enroll login=estuser certificate=no EST_ERR_NONE"
 BY_IDENTITY="enroll login=- certificate=yes EST_ERR_NONE"
 AGAIN="reenroll login=- certificate=yes EST_ERR_NONE"
 
-# later SECONDS: the clock of the commands that follow, not of servers
-later() {
-	echo "$1" >"$LAB/clock"
-	export KEYSTAY_TEST_CLOCK=$LAB/clock LD_PRELOAD=$BIN/doubles/clock.so
-}
-now() { unset KEYSTAY_TEST_CLOCK LD_PRELOAD; }
-
 # --- what is live has expired
 est_libest --valid 3600
 est_config "${LOGIN[@]}"
 est_certificate shop shop.example
 lab_tokens >/dev/null || exit 2
 ks_is 0 "a certificate of an hour" issue shop
+est_libest --valid 8000
 est_config
 later 4000
 mark
@@ -31,7 +25,6 @@ like "$OUT" "certificate that is renewed \('/CN=shop.example'\) expired at 20" "
 like "$OUT" "write 'username:' and 'password:'|hint: .*login" "and what would help"
 is "$(came)" "" "nothing came to the CA"
 is "$(connections)" 0 "nor to its server"
-est_libest --valid 8000
 est_config "${LOGIN[@]}"
 ks_is 0 "with a login" renew shop --force
 is "$(came)" "$BY_LOGIN" "that is used"
