@@ -117,8 +117,21 @@ bootstrap(struct est *s, struct err *e)
 	return rc < 0 ? -1 : accept_first(s, answer, e);
 }
 
+/* RFC 7030 4.1.2: anybody may ask; where nobody may without a certificate, ours is shown. */
+static int
+ask(struct est *s, const struct http_identity *id, struct certs **ret, struct err *e)
+{
+	struct http *h;
+
+	if (fetch(s, s->anybody, ret, e) == 0)
+		return 0;
+	if (!id || !http_refused_us(s->anybody) || est_somebody(s, id, &h, e) < 0)
+		return -1;
+	return fetch(s, h, ret, e);
+}
+
 int
-est_need_cacerts(struct est *s, struct err *e)
+est_need_cacerts(struct est *s, const struct http_identity *id, struct err *e)
 {
 	AUTO(certs) struct certs *answer = NULL;
 	when_t now = services_now(s->needs.services);
@@ -127,7 +140,7 @@ est_need_cacerts(struct est *s, struct err *e)
 		return 0;
 	if (!s->conf->trust && certs_count(s->anchors) == 0 && bootstrap(s, e) < 0)
 		return -1;
-	if ((!s->anybody && est_connect(s, e) < 0) || fetch(s, s->anybody, &answer, e) < 0)
+	if ((!s->anybody && est_connect(s, e) < 0) || ask(s, id, &answer, e) < 0)
 		return -1;
 	if (certs_count(s->anchors) == 0 && accept_first(s, answer, e) < 0)
 		return -1;
@@ -144,7 +157,7 @@ est_need_cacerts(struct est *s, struct err *e)
 int
 est_look_at_anchors(void *ca, struct err *e)
 {
-	return est_need_cacerts(ca, e);
+	return est_need_cacerts(ca, NULL, e);
 }
 
 int
@@ -154,7 +167,7 @@ est_check(const struct authority_conf *conf, const struct ca_needs *needs, struc
 
 	if (est_open(conf, needs, &ca, e) < 0)
 		return -1;
-	int rc = est_need_cacerts(ca, e);
+	int rc = est_need_cacerts(ca, NULL, e);
 	est_close(ca);
 	return rc;
 }

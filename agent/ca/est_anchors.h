@@ -7,9 +7,10 @@
 /*
  * Asks once in a session. Where nothing is known of the server yet, the CA of `bootstrap:` is
  * looked for in an answer that proves nothing, and the question is asked again on a new connection
- * that it verifies. New anchors are told to the session's owner, and hold from then on.
+ * that it verifies. `id` is shown to a server that answers nobody without a certificate; NULL =
+ * none. New anchors are told to the session's owner, and hold from then on.
  */
-int est_need_cacerts(struct est *s, struct err *e) MUST_USE;
+int est_need_cacerts(struct est *s, const struct http_identity *id, struct err *e) MUST_USE;
 
 /* The look_at_anchors and check of ca_ops. */
 int est_look_at_anchors(void *ca, struct err *e) MUST_USE;

@@ -168,27 +168,35 @@ ask_by_login(struct est_asking *a, struct http_answer *ret, struct err *e)
 	return post(a, a->s->anybody, login, ret, e);
 }
 
+/* The journal names the authority itself. */
+static const char *
+without_name(const struct est *s, const char *text)
+{
+	char name[96];
+	size_t len = strlen(est_name(s, name));
+
+	return strncmp(text, name, len) == 0 && text_starts(text + len, ": ") ? text + len + 2
+									      : text;
+}
+
 int
 est_ask(struct est_asking *a, struct http_answer *ret, struct err *e)
 {
-	const char *fixed = a->operation;
 	bool has_login = a->s->conf->est.username != NULL, refused;
 	struct est_askers all;
 
 	est_askers(a->s, a->o, &all);
 	for (size_t i = 0; i < all.count; i++) {
-		if (!fixed)
-			choose_operation(a, all.id[i]);
+		choose_operation(a, all.id[i]);
 		if (ask_by_certificate(a, all.id[i], &refused, ret, e) == 0) {
 			snprintf(a->o->note, sizeof a->o->note, "%s", all.why);
 			return 0;
 		}
 		if (!refused || (i + 1 == all.count && !has_login))
 			return -1;
-		add_why(&all, e->text);
+		add_why(&all, without_name(a->s, e->text));
 	}
-	if (!fixed)
-		choose_operation(a, NULL);
+	choose_operation(a, NULL);
 	if (ask_by_login(a, ret, e) < 0)
 		return -1;
 	if (has_login && all.why[0])

@@ -26,9 +26,8 @@ struct est_asking {
 	struct est *s;
 	struct ca_order *o;
 	/*
-	 * EST_ENROLL or EST_REENROLL; NULL lets who asks decide: by the certificate that is
-	 * renewed, with its subject and names, it is a renewal (RFC 7030 4.2.2). Out: what was
-	 * asked.
+	 * Out: EST_REENROLL by the certificate that is renewed, with its subject and names (RFC
+	 * 7030 4.2.2), else EST_ENROLL.
 	 */
 	const char *operation;
 	bool renews; /* subject and names are those of o->live */

@@ -16,12 +16,11 @@
 /*
  * Nothing is stored until a server says 202. Then the cookie is a JSON object:
  *
- *	operation  what was asked, and is asked again (RFC 7030 4.2.3)
- *	pop        the request names its connection, so each time it is signed anew ...
- *	renews     ... with subject and names of the certificate that is renewed, or without
- *	csr        else the request itself, base64url of its DER
- *	since      when the first 202 came
- *	tries      how many came
+ *	pop     the request names its connection, so each time it is signed anew ...
+ *	renews  ... with subject and names of the certificate that is renewed, or without
+ *	csr     else the request itself, base64url of its DER, to be sent again (RFC 7030 4.2.3)
+ *	since   when the first 202 came
+ *	tries   how many came
  */
 
 static int
@@ -45,11 +44,14 @@ fetch_attrs(struct est *s, struct ca_order *o, struct http_answer *ret, struct e
 	struct http *h = s->anybody;
 	struct est_askers all;
 
-	if (est_send(s, h, "csrattrs", &r, ret, e) < 0)
-		return -1;
+	est_askers(s, o, &all);
+	if (est_send(s, h, "csrattrs", &r, ret, e) < 0) {
+		if (!all.count || !http_refused_us(h) || est_somebody(s, all.id[0], &h, e) < 0)
+			return -1;
+		return est_send(s, h, "csrattrs", &r, ret, e);
+	}
 	if (ret->status != 401)
 		return 0;
-	est_askers(s, o, &all);
 	if (est_login(s, &room, &named.login, e) < 0 ||
 		(all.count && est_somebody(s, all.id[0], &h, e) < 0))
 		return -1;
@@ -155,10 +157,19 @@ hint_at_login(const struct est_asking *a, const struct http_answer *answer, stru
 		err_hint(e, "it asks for Digest: write 'auth: digest'");
 	else if (a->sent_login && c->digest && answer->challenges == CHALLENGE_BASIC)
 		err_hint(e, "it asks for Basic: write 'auth: basic'");
+	else if (c->pop == EST_POP_OFF && a->s->attrs.challenge_password && !answer->challenges)
+		err_hint(e,
+			"its csrattrs want the request to name its connection: 'pop: auto' does it");
 	else if (answer->challenges == CHALLENGE_OTHER)
 		err_hint(e, "it asks for another kind of login than Basic and Digest");
 	else if (a->sent_login && answer->challenges)
 		err_hint(e, "are 'username:' and the password in '%s' right?", c->password);
+	else if (a->sent_login)
+		/* Some say nothing more to whom they refuse. */
+		err_hint(e,
+			"are 'username:' and the password in '%s' right? or it takes 'auth: %s'%s",
+			c->password, c->digest ? "basic" : "digest",
+			a->pop ? "" : ", or wants 'pop: require'");
 	else if (answer->challenges)
 		err_hint(e, "%s%sit asks for a login: write 'username:' and 'password:'", why, and);
 	else if (a->pop)
@@ -218,7 +229,6 @@ park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, str
 	wait = wait > WAIT_MAX ? WAIT_MAX : wait + number % (wait / 20 + 1);
 	if (now + wait > since + limit)
 		wait = since + limit - now;
-	json_object_set_new(cookie, "operation", json_string(a->operation));
 	json_object_set_new(cookie, "since", json_integer(since));
 	json_object_set_new(cookie, "tries", json_integer(tries + 1));
 	char *text = json_line(cookie);
@@ -287,18 +297,12 @@ go_on(struct est *s, struct ca_order *o, json_t *cookie, enum ca_progress *ret, 
 {
 	AUTO(est_request) struct est_request request = {.fields = {0}};
 	AUTO(buf) struct buf der = BUF(CSR_MAX);
-	const char *operation = json_text_at(cookie, "operation"),
-		   *csr = json_text_at(cookie, "csr");
+	const char *csr = json_text_at(cookie, "csr");
 	bool pop = json_is_true(json_object_get(cookie, "pop"));
 	bool renews = json_is_true(json_object_get(cookie, "renews"));
 	char name[96];
-	struct est_asking a = {.s = s,
-		.o = o,
-		.operation = text_same(operation, EST_REENROLL) ? EST_REENROLL : EST_ENROLL,
-		.renews = renews,
-		.pop = pop,
-		.request = &request,
-		.der = &der};
+	struct est_asking a = {
+		.s = s, .o = o, .renews = renews, .pop = pop, .request = &request, .der = &der};
 
 	/* What it was to renew is no more, or not as it was. */
 	if (renews && !(o->live && o->same)) {
@@ -328,8 +332,17 @@ est_advance(void *ca, struct ca_order *o, enum ca_progress *ret, struct err *e)
 {
 	struct est *s = ca;
 	AUTO(json_t) json_t *cookie = NULL;
+	struct est_askers all;
+	char name[96];
 
-	if (est_need_cacerts(s, e) < 0)
+	/* Before anything is sent: who is to ask? */
+	est_askers(s, o, &all);
+	if (!all.count && !s->conf->est.username && all.why[0]) {
+		err_set(e, ERR_AUTHORITY, "%s: there is nobody to ask for it: %s",
+			est_name(s, name), all.why);
+		return err_hint(e, "write 'username:' and 'password:', or an 'identity:'");
+	}
+	if (est_need_cacerts(s, all.count ? all.id[0] : NULL, e) < 0)
 		return -1;
 	if (!o->cookie)
 		return begin(s, o, ret, e);

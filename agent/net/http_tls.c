@@ -147,10 +147,18 @@ http_tls_blames_us(const struct http_tls *t, const char *name, const char *url, 
 {
 	char subject[200] = "";
 
-	/* Before it asked, it cannot mean ours: TLS 1.2 servers refuse with "handshake failure". */
-	if (!t->asked || (!is_about_certificates(t->alert) && t->alert != SSL_AD_HANDSHAKE_FAILURE))
+	/*
+	 * Before it asked, it cannot mean ours. TLS 1.2 servers refuse with "handshake failure",
+	 * and a key on a curve that they do not take with "illegal parameter".
+	 */
+	bool loosely = t->alert == SSL_AD_HANDSHAKE_FAILURE ||
+		       (t->alert == SSL_AD_ILLEGAL_PARAMETER && t->certificate);
+	if (!t->asked || (!is_about_certificates(t->alert) && !loosely))
 		return false;
-	const char *alert = SSL_alert_desc_string_long(t->alert);
+	/* libssl 3.0 has no word for it. */
+	const char *alert = t->alert == TLS13_AD_CERTIFICATE_REQUIRED
+				    ? "certificate required"
+				    : SSL_alert_desc_string_long(t->alert);
 	if (!t->certificate) {
 		err_set(e, ERR_AUTHORITY,
 			"%s: '%s' wants a client certificate, and there is none (alert '%s')", name,

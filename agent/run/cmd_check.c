@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "capabilities.h"
 #include "counted.h"
@@ -24,7 +25,11 @@ struct worst {
 static void
 found_fault(struct run *r, struct worst *w, const char *where, const struct err *e)
 {
-	run_finding(r, "fail", where, e->hint, "%s", e->text);
+	size_t len = strlen(where);
+
+	/* An error may name the place, too. */
+	bool named = strncmp(e->text, where, len) == 0 && text_starts(e->text + len, ": ");
+	run_finding(r, "fail", where, e->hint, "%s", e->text + (named ? len + 2 : 0));
 	if (w->status == EXIT_DONE)
 		w->status = exit_status_of(e->kind);
 }
@@ -72,6 +77,8 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 		id->serial, id->manufacturer, ids.count);
 	list_sort(&ids);
 	if (check_keys(r, db, conf, &ids, where, ret_lost, e) < 0)
+		return -1;
+	if (check_identity_keys(r, t, e) < 0)
 		return -1;
 	if (db && capabilities_load(db, t, &c, &known, e) < 0)
 		return -1;

@@ -1,9 +1,12 @@
 #include "trusting.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "keystay/base/file.h"
 #include "keystay/life/trust.h"
+#include "keystay/token/key.h"
+#include "keystay/token/token.h"
 #include "keystay/x509/anchors.h"
 #include "keystay/x509/chain.h"
 
@@ -101,4 +104,43 @@ check_trust(struct run *r, struct db *db, const struct authority_conf *a, const 
 	bool anchors = check_anchors(r, db, a, where);
 
 	return check_identity(r, a, where) && anchors;
+}
+
+/* One that cannot be read is check_identity's. */
+static int
+check_identity_key(struct run *r, struct token *t, const struct authority_conf *a, struct err *e)
+{
+	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
+	AUTO(chain) struct chain *chain = NULL;
+	struct key_name name;
+	struct err why;
+	char where[96];
+
+	if (file_read(a->est.identity.certificate, &pem, &why) < 0 ||
+		chain_parse(buf_text(&pem), pem.len, &chain, &why) < 0 ||
+		!X509_get0_pubkey(chain_leaf(chain)))
+		return 0;
+	snprintf(where, sizeof where, "authority '%s'", a->name);
+	if (key_of_public(
+		    t, X509_get0_pubkey(chain_leaf(chain)), a->est.identity.key, &name, &why) == 0)
+		return 0;
+	if (why.kind != ERR_TOKEN) {
+		*e = why;
+		return -1;
+	}
+	run_finding(r, "fail", where, why.hint, "its identity: %s", why.text);
+	return 0;
+}
+
+int
+check_identity_keys(struct run *r, struct token *t, struct err *e)
+{
+	for (size_t i = 0; i < r->config->authorities; i++) {
+		const struct authority_conf *a = &r->config->authority[i];
+		if (a->est.identity.certificate &&
+			text_same(a->est.identity.token, token_conf_of(t)->name) &&
+			check_identity_key(r, t, a, e) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -6,6 +6,10 @@
 #include "keystay/run/run.h"
 
 struct db;
+struct token;
+
+/* Whether the keys of identities that are to be in a token are there: findings. */
+int check_identity_keys(struct run *r, struct token *t, struct err *e) MUST_USE;
 
 /* Findings of one authority, nothing sent; `db` may be NULL. False where something is in the way.
  */

@@ -197,7 +197,7 @@ est_config "${LOGIN[@]}"
 est_libest --wait 60:2
 before=$(key_of shop)
 ks_is 7 "it is to wait" renew shop --force --key new --wait 1s
-like "$OUT" "waits for the authority to grant it" "and says so"
+like "$OUT" "waits for authority 'internal' to grant it" "and says so"
 is "$("$KEYSTAY" --config "$CONFIG" status shop --json | jq -r '.certificates[0] | .state, .attempt.step, .attempt.error' | paste -sd' ')" "waiting order null" "the status: it waits, and nothing is wrong"
 minute_ahead "for a minute"
 waiting=$(key_waiting)

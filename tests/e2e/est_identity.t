@@ -141,16 +141,28 @@ is "$(came)" "$BY_IDENTITY" "it is shown"
 like "$(leaf first -subject)" "CN = first.example" "but the subject is another"
 est_config "identity: {token: agent, key: est-id, certificate: $LAB/identity.pem}"
 mark
-ks_is 0 "with its label" renew first --force
-is "$(came)" "$BY_IDENTITY" "also a renewal"
+est_certificate labelled labelled.example
+ks_is 0 "with its label" issue labelled
+is "$(came)" "$BY_IDENTITY" "it is shown"
+mark
+ks_is 0 "a renewal" renew first --force
+is "$(came)" "$AGAIN" "is asked for by the certificate that is renewed"
+est_libest --server-only
+ks_is 0 "one that is not for clients" renew first --force
+mark
+ks_is 0 "and its renewal" renew first --force
+is "$(came)" "$BY_IDENTITY" "is asked for by the identity"
+like "$(last_note first)" "the certificate that is renewed \('/CN=first.example'\) is not for TLS clients \(it lacks clientAuth\)$" "and the journal says why"
 is "$(p11 --list-objects --type privkey | grep -c 'label: *est-id')" 1 "its key stays"
 est_libest --auth login
 est_config "identity: {token: agent, certificate: $LAB/identity.pem}" "${LOGIN[@]}"
-ks_is 0 "identity and login" renew first --force
+est_certificate both both.example
+ks_is 0 "identity and login" issue both
 is "$(came)" "enroll login=estuser certificate=yes EST_ERR_NONE" "both are sent"
 est_libest --pop
 est_config "identity: {token: agent, certificate: $LAB/identity.pem}"
-ks_is 0 "the request names its connection" renew first --force
+est_certificate bound bound.example
+ks_is 0 "the request names its connection" issue bound
 is "$(came)" "$BY_IDENTITY" "which the identity opened"
 est_libest
 est_config "identity: {token: agent, key: other, certificate: $LAB/identity.pem}"
@@ -166,14 +178,15 @@ like "$OUT" "^warn +authority 'internal': its identity is in the token 'web' of 
 # --- an identity that is refused, or cannot be shown
 est_config "identity: {token: agent, certificate: $LAB/foreign.pem}"
 mark
-ks_is 5 "an identity of another CA" renew first --force
+est_certificate strange strange.example
+ks_is 5 "an identity of another CA" issue strange
 like "$OUT" "'$LAB_EST/simpleenroll' refused our client certificate '/CN=stranger': alert 'unknown CA'" "ours is refused, and that is said"
 unlike "$OUT" "HTTPS certificate is not trusted|trust:" "and not the server's"
 is "$(came)" "" "nothing came to the CA"
 est_config "identity: {token: agent, certificate: $LAB/foreign.pem}" "${LOGIN[@]}"
-ks_is 0 "with a login" renew first --force
+ks_is 0 "with a login" issue strange
 is "$(came)" "$BY_LOGIN" "that is used"
-like "$(last_note first)" "refused our client certificate '/CN=stranger': alert 'unknown CA'; asked with the login$" "and the journal says why"
+like "$(last_note strange)" "refused our client certificate '/CN=stranger': alert 'unknown CA'; asked with the login$" "and the journal says why"
 est_config "identity: {token: agent, certificate: $LAB/server-only.pem}"
 ks_is 5 "check of an identity for servers" check
 like "$OUT" "^fail +authority 'internal': its identity is not for TLS clients" "says so"
