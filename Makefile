@@ -231,10 +231,12 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Longer proofs, each the same test as in `make test` with more of it.
-#   proof-kill: kill -9 at every write, rename, fsync, unlink and send of a renewal (half an hour)
+#   proof-kill: kill -9 at every write, rename, fsync, unlink and send of a renewal, over ACME and over
+#   EST (an hour)
 proof-kill: deps
 	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace tests/e2e/kill.t
+	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace \
+		tests/e2e/kill.t tests/e2e/est_kill.t
 
 #   proof-daemon: kill -9 at 500 random moments of a daemon that renews 20 certificates (half an hour)
 proof-daemon: deps
