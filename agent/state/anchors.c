@@ -6,8 +6,9 @@ int
 anchor_save(struct db *db, const struct anchor_row *row, struct err *e)
 {
 	static const char sql[] =
-		"INSERT OR IGNORE INTO anchor (authority, fingerprint, vouched_by, pem, added_at)"
-		" VALUES (?1, ?2, ?3, ?4, ?5)";
+		"INSERT INTO anchor (authority, fingerprint, vouched_by, pem, added_at)"
+		" VALUES (?1, ?2, ?3, ?4, ?5)"
+		" ON CONFLICT (authority, fingerprint) DO UPDATE SET vouched_by = ?3, added_at = ?5";
 
 	return db_run(db, e, sql, "tttti", row->authority, row->fingerprint, row->vouched_by,
 		row->pem, row->added_at);

@@ -10,7 +10,9 @@
 #   est_no_certificates    and none of before
 #   est_libest [OPTION...] another libest server in the place of the one before; the configuration
 #                          follows to its port. `mark` is done, too
-#   est_own [OPTION...]    the tests' own server likewise (tests/tools/est-server.c)
+#   est_own [OPTION...]    the tests' own server likewise (tests/tools/est-server.c), with the HTTPS
+#                          certificate $OWN_CERT and the CA $OWN_CA, if those are set;
+#                          with OWN_SAME=1 on the port that it had
 #   mark                   what came until now is of the past
 #   came                   what came to the CA of libest: "enroll login=estuser certificate=no
 #                          EST_ERR_NONE", more of them with commas between
@@ -96,11 +98,12 @@ est_libest() {
 est_own() {
 	local was=$LAB_EST
 	est_stop
-	lab_port OWN_PORT
+	[ -n "${OWN_SAME:-}" ] || lab_port OWN_PORT
 	: >"$LAB/rules"
 	echo estuser:estpwd >"$LAB/users"
-	"$BIN/tools/est-server" "$OWN_PORT" "$LAB/est-server.pem" "$LAB/est-server.key" "$LAB/est-ca.pem" \
-		"$LAB/est-ca.key" "$LAB/rules" "$@" >>"$LAB/log/own" &
+	"$BIN/tools/est-server" "$OWN_PORT" "$LAB/${OWN_CERT:-est-server}.pem" \
+		"$LAB/${OWN_CERT:-est-server}.key" "$LAB/${OWN_CA:-est-ca}.pem" "$LAB/${OWN_CA:-est-ca}.key" \
+		"$LAB/rules" "$@" >>"$LAB/log/own" &
 	SERVER_PID=$!
 	LAB_PIDS+=("$SERVER_PID")
 	lab_wait_port "$OWN_PORT" || exit 2

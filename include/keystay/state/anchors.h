@@ -17,7 +17,7 @@ struct anchor_row {
 	when_t added_at;
 };
 
-/* One that is there already stays as it is. */
+/* One that is there already stands by the new word from now on. */
 int anchor_save(struct db *db, const struct anchor_row *row, struct err *e) MUST_USE;
 
 /* In the order in which they were added. */
