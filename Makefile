@@ -212,7 +212,7 @@ ifeq ($(MODE),asan)
 SANITIZER = ASAN_OPTIONS=fast_unwind_on_malloc=0 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.suppress:print_suppressions=0
 endif
-e2e: all tools $(if $(shell grep -l lab_libest $(wildcard $(E2E)) /dev/null),libest-server)
+e2e: all tools $(if $(shell grep -l libest $(wildcard $(E2E)) /dev/null),libest-server)
 	$(Q)$(AS_ROOT) env BIN=$(CURDIR)/$(OUT) $(SANITIZER) prove -j $(JOBS) --timer --exec tests/e2e/in-namespace $(E2E)
 
 # All that is compiled for the tests, so that they themselves run without make's own jobs.
@@ -227,7 +227,8 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan e2e \
 		E2E="tests/e2e/hostile.t tests/e2e/key_life.t tests/e2e/failures.t \
-		tests/e2e/guard_ledger.t"
+		tests/e2e/guard_ledger.t tests/e2e/est_identity.t tests/e2e/est_hostile.t \
+		tests/e2e/est_trust.t"
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Longer proofs, each the same test as in `make test` with more of it.

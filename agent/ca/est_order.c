@@ -236,6 +236,9 @@ park(struct est_asking *a, const struct http_answer *answer, json_t *cookie, str
 		return err_set(e, ERR_FAILED, "no memory for an order");
 	free(o->cookie);
 	o->cookie = text;
+	/* People read it once, and not at each 202. */
+	if (tries > 0)
+		o->note[0] = '\0';
 	o->not_before = now + wait;
 	snprintf(o->doing, sizeof o->doing, "waits for %s to grant it%s", est_name(a->s, name),
 		said ? "" : " (it does not say how long)");

@@ -99,7 +99,8 @@ trust_look(struct life *l, struct err *e)
 {
 	for (size_t i = 0; i < l->config->authorities && !life_stopping(l); i++) {
 		const struct authority_conf *a = &l->config->authority[i];
-		if (a->ops->look_at_anchors && config_uses(l->config, a) && look_at_one(l, a, e) < 0)
+		if (a->ops->look_at_anchors && config_uses(l->config, a) &&
+			look_at_one(l, a, e) < 0)
 			return -1;
 	}
 	return 0;

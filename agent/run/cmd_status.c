@@ -148,8 +148,10 @@ say_certificate(struct run *r, const struct certificate_conf *c, const struct ce
 			run_say(r, "  hint: %s", a->error_hint);
 		run_say(r, "  next try: %s", when_format(a->not_before, next));
 	} else if (attempt) {
-		run_say(r, "  at step %s, not before %s", a->step,
-			when_format(a->not_before, next));
+		bool waits = text_same(a->step, "order") && a->not_before;
+		run_say(r, "  at step %s%s%s%s, not before %s", a->step,
+			waits ? ", waits for authority '" : "", waits ? a->authority : "",
+			waits ? "'" : "", when_format(a->not_before, next));
 	} else if (!row->live_version && view->loss.loss == LOSS_NONE) {
 		run_say(r, "  not there yet: keystay issue %s", c->name);
 	}
