@@ -157,7 +157,9 @@ est_need_cacerts(struct est *s, const struct http_identity *id, struct err *e)
 int
 est_look_at_anchors(void *ca, struct err *e)
 {
-	return est_need_cacerts(ca, NULL, e);
+	struct est *s = ca;
+
+	return est_need_cacerts(s, s->needs.identity, e);
 }
 
 int

@@ -189,7 +189,9 @@ est_ask(struct est_asking *a, struct http_answer *ret, struct err *e)
 	for (size_t i = 0; i < all.count; i++) {
 		choose_operation(a, all.id[i]);
 		if (ask_by_certificate(a, all.id[i], &refused, ret, e) == 0) {
-			snprintf(a->o->note, sizeof a->o->note, "%s", all.why);
+			/* What is wrong with an identity does not matter where it is not needed. */
+			if (all.id[i] != a->o->live)
+				snprintf(a->o->note, sizeof a->o->note, "%s", all.why);
 			return 0;
 		}
 		if (!refused || (i + 1 == all.count && !has_login))

@@ -33,6 +33,15 @@ read_bundle(const char *path, struct certs **ret, struct err *e)
 	return certs_only_read(buf_text(&text), text.len, ret, &plain, e);
 }
 
+/* The file of the configuration could not be read. */
+static int
+read_failed(const struct authority_conf *a, struct err *e)
+{
+	e->kind = ERR_CONFIG;
+	err_in(e, "authority '%s'", a->name);
+	return err_hint(e, "mend '%s:' of the authority", a->issuer ? "issuer" : "trust");
+}
+
 /* Filled by rounds: what stands by one that was added in the round before is added in the next. */
 struct gathering {
 	const struct authority_conf *conf;
@@ -85,11 +94,8 @@ trust_known(struct db *db, const struct authority_conf *a, char **ret, struct er
 	AUTO(certs) struct certs *anchors = NULL;
 	const char *seeds = seed_file(a);
 
-	if (seeds && read_bundle(seeds, &anchors, e) < 0) {
-		e->kind = ERR_CONFIG;
-		err_in(e, "authority '%s'", a->name);
-		return err_hint(e, "mend '%s:' of the authority", a->issuer ? "issuer" : "trust");
-	}
+	if (seeds && read_bundle(seeds, &anchors, e) < 0)
+		return read_failed(a, e);
 	if (!anchors && !(anchors = certs_new()))
 		return err_set(e, ERR_FAILED, "no memory for anchors");
 	struct gathering g = {a, anchors, db != NULL};
@@ -135,14 +141,11 @@ store(struct life *l, const struct authority_conf *a, X509 *ca, const char *by, 
  * goes. By whose word they were learned is not known any more.
  */
 static bool
-basis(const struct authority_conf *a, const struct certs *bundle, char by[600])
+basis(const struct authority_conf *a, const struct certs *seeds, const struct certs *bundle,
+	char by[600])
 {
-	AUTO(certs) struct certs *seeds = NULL;
-	struct err ignored;
-
-	if (seed_file(a))
-		return read_bundle(seed_file(a), &seeds, &ignored) == 0 &&
-		       anchor_fingerprint(certs_at(seeds, 0), by);
+	if (seeds)
+		return anchor_fingerprint(certs_at(seeds, 0), by);
 	if (!a->est.bootstrap)
 		return snprintf(by, 600, BY_SYSTEM "%s", a->url) < 600;
 	text_copy(by, 600, a->est.bootstrap);
@@ -153,15 +156,21 @@ static int
 take_over_bundle(
 	struct life *l, const struct authority_conf *a, const struct certs *bundle, struct err *e)
 {
+	AUTO(certs) struct certs *seeds = NULL;
 	char by[600], hex[65], first[600];
 
-	if (!basis(a, bundle, by))
+	if (seed_file(a) && read_bundle(seed_file(a), &seeds, e) < 0)
+		return read_failed(a, e);
+	if (!basis(a, seeds, bundle, by))
 		return 0;
 	snprintf(first, sizeof first, BY_BOOTSTRAP "%s", a->est.bootstrap ? a->est.bootstrap : "");
 	for (size_t i = 0; i < certs_count(bundle); i++) {
 		X509 *x = certs_at(bundle, i);
 		bool is_first = anchor_fingerprint(x, hex) && a->est.bootstrap &&
 				text_same(hex, a->est.bootstrap);
+		/* Those that are configured stand by that alone. */
+		if (seeds && certs_has(seeds, x))
+			continue;
 		if (store(l, a, x, is_first ? first : by, e) < 0)
 			return -1;
 	}

@@ -6,6 +6,7 @@
 #include "keystay/base/log.h"
 #include "keystay/state/memory.h"
 #include "keystay/x509/anchors.h"
+#include "shown.h"
 #include "trust.h"
 
 #define EVERY (7 * DAY)
@@ -49,9 +50,14 @@ static int
 ask(struct life *l, const struct authority_conf *a, const char *pem, struct err *e)
 {
 	struct looking x = {.l = l, .conf = a};
+	AUTO(shown) struct shown identity = {.there = false};
+	struct err ignored;
+	/* Some servers answer nobody without a certificate. */
+	bool there = shown_identity(l, a, &identity, &ignored) == 0 && identity.there;
 	const struct ca_needs needs = {.services = l->services,
 		.account_url = "",
 		.anchors = pem,
+		.identity = there ? &identity.id : NULL,
 		.anchor = learn,
 		.ctx = &x};
 	void *session = NULL;

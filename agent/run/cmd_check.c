@@ -78,7 +78,7 @@ look_at_token(struct run *r, struct db *db, const struct token_conf *conf, const
 	list_sort(&ids);
 	if (check_keys(r, db, conf, &ids, where, ret_lost, e) < 0)
 		return -1;
-	if (check_identity_keys(r, t, e) < 0)
+	if (check_identity_keys(r, t, ret_lost, e) < 0)
 		return -1;
 	if (db && capabilities_load(db, t, &c, &known, e) < 0)
 		return -1;

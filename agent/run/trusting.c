@@ -81,7 +81,15 @@ check_identity(struct run *r, const struct authority_conf *a, const char *where)
 			"its identity: %s", e.text);
 		return a->est.username != NULL;
 	}
-	if (facts.not_after <= now || facts.not_after - now < SOON / 2) {
+	/* One that lives for days is renewed in its last third. */
+	when_t third = (facts.not_after - facts.not_before) / 3;
+	when_t soon = third < SOON / 2 ? third : SOON / 2;
+	if (facts.not_before > now) {
+		run_finding(r, "fail", where, "is the clock right?",
+			"its identity is not valid before %s", when_format(facts.not_before, text));
+		return false;
+	}
+	if (facts.not_after <= now || facts.not_after - now < soon) {
 		run_finding(r, facts.not_after <= now ? "fail" : "warn", where,
 			"get another certificate for it", "its identity %s at %s",
 			facts.not_after <= now ? "expired" : "ends",
@@ -108,7 +116,8 @@ check_trust(struct run *r, struct db *db, const struct authority_conf *a, const 
 
 /* One that cannot be read is check_identity's. */
 static int
-check_identity_key(struct run *r, struct token *t, const struct authority_conf *a, struct err *e)
+check_identity_key(struct run *r, struct token *t, const struct authority_conf *a, bool *ret_lost,
+	struct err *e)
 {
 	AUTO(buf) struct buf pem = BUF(CHAIN_MAX);
 	AUTO(chain) struct chain *chain = NULL;
@@ -129,17 +138,18 @@ check_identity_key(struct run *r, struct token *t, const struct authority_conf *
 		return -1;
 	}
 	run_finding(r, "fail", where, why.hint, "its identity: %s", why.text);
+	*ret_lost = true;
 	return 0;
 }
 
 int
-check_identity_keys(struct run *r, struct token *t, struct err *e)
+check_identity_keys(struct run *r, struct token *t, bool *ret_lost, struct err *e)
 {
 	for (size_t i = 0; i < r->config->authorities; i++) {
 		const struct authority_conf *a = &r->config->authority[i];
 		if (a->est.identity.certificate &&
 			text_same(a->est.identity.token, token_conf_of(t)->name) &&
-			check_identity_key(r, t, a, e) < 0)
+			check_identity_key(r, t, a, ret_lost, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -8,8 +8,9 @@
 struct db;
 struct token;
 
-/* Whether the keys of identities that are to be in a token are there: findings. */
-int check_identity_keys(struct run *r, struct token *t, struct err *e) MUST_USE;
+/* Whether the keys of identities that are to be in a token are there: findings; *ret_lost: one is
+ * not. */
+int check_identity_keys(struct run *r, struct token *t, bool *ret_lost, struct err *e) MUST_USE;
 
 /* Findings of one authority, nothing sent; `db` may be NULL. False where something is in the way.
  */

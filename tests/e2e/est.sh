@@ -126,14 +126,14 @@ own_came() { tail -n +$((MARK_OWN + 1)) "$LAB/log/own" | sed 's, /.well-known/es
 own_posts() { own_came | sed -n 's/^POST //p' | paste -sd,; }
 connections() { echo $(($(taken) - MARK_TAKEN)); }
 
-# AddressSanitizer wants to be the first of what is loaded.
+# What moves the clock of a program; AddressSanitizer wants to be the first of what is loaded.
+moving() { echo "$(ldd "$BIN/keystay" | awk '/libasan/ { print $3 }') $BIN/doubles/clock.so"; }
+
 later() {
-	local first
-	first=$(ldd "$BIN/keystay" | awk '/libasan/ { print $3 }')
 	echo "$1" >"$LAB/clock"
 	cat >"$LAB/keystay-later" <<-SH
 		#!/bin/sh
-		LD_PRELOAD="$first $BIN/doubles/clock.so" KEYSTAY_TEST_CLOCK=$LAB/clock exec $BIN/keystay "\$@"
+		LD_PRELOAD="$(moving)" KEYSTAY_TEST_CLOCK=$LAB/clock exec $BIN/keystay "\$@"
 	SH
 	chmod 755 "$LAB/keystay-later"
 	KEYSTAY=$LAB/keystay-later

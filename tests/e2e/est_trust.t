@@ -150,7 +150,7 @@ for day in 0 2 4 6 8; do
 	later $((day * 86000))
 	est_stop
 	lab_port OWN_PORT
-	LD_PRELOAD=$BIN/doubles/clock.so KEYSTAY_TEST_CLOCK=$LAB/clock "$BIN/tools/est-server" "$OWN_PORT" \
+	LD_PRELOAD=$(moving) KEYSTAY_TEST_CLOCK=$LAB/clock "$BIN/tools/est-server" "$OWN_PORT" \
 		est-server.pem est-server.key est-ca.pem est-ca.key rules --users users --cacerts linked.pem >>log/own &
 	SERVER_PID=$!
 	LAB_PIDS+=("$SERVER_PID")
