@@ -205,7 +205,8 @@ ks_is 0 "with a login" issue second
 is "$(came)" "$BY_LOGIN" "that is used"
 like "$(last_note second)" "'identity:', '$LAB/missing.pem', is not there; asked with the login$" "and the journal says why"
 est_config "identity: {token: agent, certificate: $LAB/short.pem}" "${LOGIN[@]}"
-ks_is 0 "check of one that soon ends" check
+later $((17 * 3600))
+ks_is 0 "check of one that lives for a day, in its last third" check
 like "$OUT" "^warn +authority 'internal': its identity ends at 20" "says so"
 later $((2 * 86400))
 ks check
