@@ -246,6 +246,30 @@ what_contradicts_itself_is_refused(void **state)
 		"an extension twice");
 }
 
+/* A template that says nothing but of which key it is. */
+#define KEY_TEMPLATE(algorithm)                                                                \
+	"[attrs]\na=SEQUENCE:template\n"                                                       \
+	"[template]\nt=OID:1.2.840.113549.1.9.16.2.61\nv=SET:one\n[one]\nv=SEQUENCE:request\n" \
+	"[request]\nv=INTEGER:0\nk=IMPLICIT:0,SEQUENCE:key\na=IMPLICIT:1,SET:none\n[none]\n"   \
+	"[key]\na=SEQUENCE:algorithm\n[algorithm]\n" algorithm
+
+static void
+a_key_that_nobody_knows_is_refused(void **state)
+{
+	(void)state;
+	/* With a curve that is known, it is not taken for a key on that. */
+	refused_as("unknown-algorithm", KEY_TEMPLATE("a=OID:1.2.3.4.5\nb=OID:secp384r1\n"),
+		"a key of an algorithm that is not known");
+	refused_as("unknown-algorithm-alone", KEY_TEMPLATE("a=OID:1.2.3.4.5\n"),
+		"a key of an algorithm that is not known");
+	refused_as("unknown-curve",
+		"[attrs]\na=SEQUENCE:key\n[key]\nt=OID:id-ecPublicKey\nv=SET:c\n"
+		"[c]\nv=OID:1.2.3.4.5\n",
+		"a key on a curve that is not known (1.2.3.4.5)");
+	refused_as("template-curve", KEY_TEMPLATE("a=OID:id-ecPublicKey\nb=OID:1.2.3.4.5\n"),
+		"a key on a curve that is not known (1.2.3.4.5)");
+}
+
 static void
 text_is_refused(const char *text)
 {
@@ -290,6 +314,7 @@ main(void)
 		cmocka_unit_test(a_template_counts_alone),
 		cmocka_unit_test(a_placeholder_says_how_long_a_key_is),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
+		cmocka_unit_test(a_key_that_nobody_knows_is_refused),
 		cmocka_unit_test(what_cannot_be_read_is_refused),
 	};
 	return cmocka_run_group_tests_name("csr_attrs", tests, NULL, NULL);
