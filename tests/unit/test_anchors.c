@@ -157,9 +157,8 @@ an_empty_set_vouches_for_nobody(void **state)
 
 /* The new root with that link, old first or last: it is told without a voucher and not added. */
 static void
-vouches_for_nothing(const struct spec *s, X509 *anchor, const char *what)
+link_vouches_for_nothing(X509 *link, X509 *anchor, const char *what)
 {
-	AUTO(X509) X509 *link = certificate_make(s);
 	AUTO(certs) struct certs *before = SET(link, new_root), *behind = SET(new_root, link);
 
 	for (int i = 0; i < 2; i++) {
@@ -170,6 +169,14 @@ vouches_for_nothing(const struct spec *s, X509 *anchor, const char *what)
 		if (told.count != 1 || told.voucher[0] != NULL)
 			fail_msg("it was told with a voucher, or not: %s", what);
 	}
+}
+
+static void
+vouches_for_nothing(const struct spec *s, X509 *anchor, const char *what)
+{
+	AUTO(X509) X509 *link = certificate_make(s);
+
+	link_vouches_for_nothing(link, anchor, what);
 }
 
 static void
@@ -203,6 +210,105 @@ a_link_that_is_not_as_it_must_be_vouches_for_nothing(void **state)
 	USELESS(s.constraints = "critical,CA:TRUE,pathlen:0");
 	USELESS(s.constraints = "critical,CA:TRUE,pathlen:1");
 	USELESS(s.constraints = "CA:TRUE,pathlen:1000");
+}
+
+/* With one extension more, and signed again by the old root. */
+static X509 *
+link_with(const struct spec *s, int nid, const char *value)
+{
+	X509 *link = certificate_make(s);
+
+	certificate_extend(link, nid, value);
+	assert_true(X509_sign(link, old_key, EVP_sha256()) > 0);
+	return link;
+}
+
+/* What binds subordinate CAs. */
+static const struct {
+	int nid;
+	const char *value;
+} bonds[] = {
+	{NID_name_constraints, "critical,permitted;DNS:sub.example"},
+	{NID_name_constraints, "excluded;DNS:other.example"},
+	{NID_policy_constraints, "critical,requireExplicitPolicy:0"},
+	{NID_policy_constraints, "inhibitPolicyMapping:0"},
+	{NID_inhibit_any_policy, "0"},
+	{NID_ext_key_usage, "emailProtection"},
+	{NID_ext_key_usage, "critical,serverAuth,clientAuth"},
+	{NID_ext_key_usage, "anyExtendedKeyUsage"},
+};
+
+static void
+a_link_that_is_bound_as_subordinate_cas_are_vouches_for_nobody(void **state)
+{
+	const struct spec s = link_spec();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bonds); i++) {
+		AUTO(X509) X509 *link = link_with(&s, bonds[i].nid, bonds[i].value);
+		link_vouches_for_nothing(link, old_root, bonds[i].value);
+	}
+}
+
+/* Of which nobody knows what it means. */
+static void
+extend_by_unknown(X509 *x, int critical)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.99999.9", 1);
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+
+	ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x05\x00", 2);
+	X509_EXTENSION *ext = X509_EXTENSION_create_by_OBJ(NULL, oid, critical, value);
+	assert_int_equal(X509_add_ext(x, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(oid);
+}
+
+static void
+a_link_with_an_unknown_extension_vouches_unless_it_is_critical(void **state)
+{
+	const struct spec s = link_spec();
+
+	(void)state;
+	for (int critical = 0; critical < 2; critical++) {
+		AUTO(X509) X509 *link = certificate_make(&s);
+		extend_by_unknown(link, critical);
+		assert_true(X509_sign(link, old_key, EVP_sha256()) > 0);
+		AUTO(certs) struct certs *anchors = SET(old_root), *answer = SET(link, new_root);
+		if (critical)
+			link_vouches_for_nothing(link, old_root, "an unknown critical extension");
+		else
+			look(anchors, answer);
+		assert_int_equal(certs_count(anchors), critical ? 1 : 2);
+	}
+}
+
+static void
+a_link_that_is_signed_by_sha1_vouches_for_nothing(void **state)
+{
+	const struct spec s = link_spec(), self = root_spec("old", new_key);
+	struct spec own_name = link_spec();
+	AUTO(X509) X509 *link = certificate_make(&s), *follows = certificate_make(&self);
+
+	(void)state;
+	assert_true(X509_sign(link, old_key, EVP_sha1()) > 0);
+	link_vouches_for_nothing(link, old_root, "a signature by SHA-1");
+	/* Nor under the old root's own name. */
+	own_name.subject = "old";
+	AUTO(X509) X509 *own = certificate_make(&own_name);
+	assert_true(X509_sign(own, old_key, EVP_sha1()) > 0);
+	AUTO(certs) struct certs *anchors = SET(old_root), *answer = SET(own, follows);
+	look(anchors, answer);
+	assert_int_equal(told.count, 1);
+	assert_told(0, follows, NULL);
+	assert_int_equal(certs_count(anchors), 1);
+	/* By SHA-384 it does. */
+	AUTO(X509) X509 *strong = certificate_make(&s);
+	assert_true(X509_sign(strong, old_key, EVP_sha384()) > 0);
+	AUTO(certs) struct certs *good = SET(strong, new_root);
+	look(anchors, good);
+	assert_told(0, new_root, certs_at(anchors, 0));
 }
 
 static void
@@ -250,6 +356,71 @@ an_anchor_out_of_its_time_vouches_for_nothing(void **state)
 	AUTO(certs) struct certs *anchors = SET(short_lived), *answer = SET(link, new_root);
 	look(anchors, answer);
 	assert_int_equal(certs_count(anchors), 2);
+}
+
+static void
+an_anchor_that_may_have_no_ca_below_it_vouches_for_nobody_of_another_name(void **state)
+{
+	const struct spec s = link_spec(), self = root_spec("old", new_key);
+	struct spec old = root_spec("old", old_key), own_name = link_spec();
+
+	(void)state;
+	old.constraints = "critical,CA:TRUE,pathlen:0";
+	AUTO(X509) X509 *low = certificate_make(&old);
+	vouches_for_nothing(&s, low, "an anchor with a path length of 0");
+	/* Its own name is not below it (RFC 5280 4.2.1.9). */
+	own_name.subject = "old";
+	AUTO(X509) X509 *own = certificate_make(&own_name), *follows = certificate_make(&self);
+	AUTO(certs) struct certs *anchors = SET(low), *answer = SET(own, follows);
+	look(anchors, answer);
+	assert_told(0, follows, certs_at(anchors, 0));
+	/* One CA below it may be. */
+	old.constraints = "critical,CA:TRUE,pathlen:1";
+	AUTO(X509) X509 *higher = certificate_make(&old), *link = certificate_make(&s);
+	AUTO(certs) struct certs *others = SET(higher), *next = SET(link, new_root);
+	look(others, next);
+	assert_told(0, new_root, certs_at(others, 0));
+}
+
+/* With a notBefore or a notAfter that nobody can read, in a signature that is right. */
+static X509 *
+undated(const struct spec *s, bool end)
+{
+	AUTO(X509) X509 *x = certificate_make(s);
+	unsigned char *der = NULL;
+
+	assert_int_equal(
+		ASN1_STRING_set(end ? X509_getm_notAfter(x) : X509_getm_notBefore(x), "junk", 4),
+		1);
+	assert_true(X509_sign(x, s->issuer_key ? s->issuer_key : s->key, EVP_sha256()) > 0);
+	int len = i2d_X509(x, &der);
+	assert_true(len > 0);
+	const unsigned char *p = der;
+	X509 *again = d2i_X509(NULL, &p, len);
+	assert_non_null(again);
+	OPENSSL_free(der);
+	return again;
+}
+
+static void
+dates_that_cannot_be_read_are_of_no_day(void **state)
+{
+	const struct spec s = link_spec(), old = root_spec("old", old_key),
+			  self = root_spec("new", new_key);
+
+	(void)state;
+	for (int end = 0; end < 2; end++) {
+		AUTO(X509) X509 *anchor = undated(&old, end), *link = undated(&s, end);
+		AUTO(X509) X509 *root = undated(&self, end), *good = certificate_make(&s);
+		vouches_for_nothing(&s, anchor, "an anchor without dates");
+		link_vouches_for_nothing(link, old_root, "a link without dates");
+		assert_false(anchor_is_root(root, NOW));
+		assert_false(anchor_is_root(root, 0));
+		AUTO(certs) struct certs *anchors = SET(old_root), *answer = SET(good, root);
+		look(anchors, answer);
+		assert_int_equal(told.count, 0);
+		assert_int_equal(certs_count(anchors), 1);
+	}
 }
 
 static void
@@ -385,6 +556,41 @@ an_answer_that_is_known_tells_nothing(void **state)
 	assert_int_equal(certs_count(anchors), 2);
 }
 
+static void
+a_stranger_that_an_answer_has_twice_is_told_once(void **state)
+{
+	AUTO(certs) struct certs *anchors = SET(old_root);
+	AUTO(certs) struct certs *answer = SET(new_root, newer_root, new_root, new_root);
+
+	(void)state;
+	look(anchors, answer);
+	assert_int_equal(told.count, 2);
+	assert_told(0, new_root, NULL);
+	assert_told(1, newer_root, NULL);
+}
+
+/* Somebody made the subordinate CA the anchor, and so chose to trust less than its root. */
+static void
+a_root_above_an_anchor_is_not_told_of(void **state)
+{
+	const struct spec below = {
+		"inter", inter_key, .issuer = old_root, .issuer_key = old_key, .constraints = CA};
+	const struct spec false_old = root_spec("old", other_key);
+	AUTO(X509) X509 *inter = certificate_make(&below), *alike = certificate_make(&false_old);
+	AUTO(certs) struct certs *anchors = SET(inter), *answer = SET(old_root, inter, new_root);
+	AUTO(certs) struct certs *other = SET(alike, inter);
+
+	(void)state;
+	look(anchors, answer);
+	assert_int_equal(told.count, 1);
+	assert_told(0, new_root, NULL);
+	/* One of the same name that did not sign it is a stranger. */
+	look(anchors, other);
+	assert_int_equal(told.count, 1);
+	assert_told(0, alike, NULL);
+	assert_int_equal(certs_count(anchors), 1);
+}
+
 /* --- a root that is followed by another */
 
 static void
@@ -449,6 +655,53 @@ the_same_root_with_a_longer_life_follows_by_its_key(void **state)
 	look(old, answer);
 	assert_int_equal(told.count, 1);
 	assert_told(0, longer, certs_at(old, 0));
+}
+
+/* Its key alone does not do it: the anchor is valid, and the signature is one of today. */
+static void
+the_new_life_of_a_root_is_not_believed_once_it_ended_or_by_sha1(void **state)
+{
+	struct spec s = root_spec("old", old_key), ended = root_spec("old", old_key);
+
+	(void)state;
+	ended.until = NOW;
+	s.until = NOW + 300 * DAY;
+	AUTO(X509) X509 *over = certificate_make(&ended), *longer = certificate_make(&s);
+	AUTO(X509) X509 *weak = certificate_make(&s);
+	AUTO(certs) struct certs *late = SET(over), *anchors = SET(old_root);
+	AUTO(certs) struct certs *answer = SET(longer, over), *weakly = SET(weak);
+	look(late, answer);
+	assert_int_equal(certs_count(late), 1);
+	assert_true(X509_sign(weak, old_key, EVP_sha1()) > 0);
+	look(anchors, weakly);
+	assert_int_equal(certs_count(anchors), 1);
+	for (int i = 0; i < told.count; i++)
+		assert_null(told.voucher[i]);
+}
+
+static void
+under_the_old_roots_own_name_nothing_of_a_subordinate_ca_binds(void **state)
+{
+	const struct spec self = root_spec("old", new_key);
+	struct spec s = link_spec();
+	AUTO(X509) X509 *follows = certificate_make(&self);
+
+	(void)state;
+	s.subject = "old";
+	for (size_t i = 0; i < COUNT(bonds); i++) {
+		AUTO(X509) X509 *link = link_with(&s, bonds[i].nid, bonds[i].value);
+		AUTO(certs) struct certs *anchors = SET(old_root), *answer = SET(follows, link);
+		look(anchors, answer);
+		assert_int_equal(told.count, 1);
+		assert_told(0, follows, certs_at(anchors, 0));
+	}
+	AUTO(X509) X509 *unknown = certificate_make(&s);
+	extend_by_unknown(unknown, 1);
+	assert_true(X509_sign(unknown, old_key, EVP_sha256()) > 0);
+	AUTO(certs) struct certs *anchors = SET(old_root), *answer = SET(follows, unknown);
+	look(anchors, answer);
+	assert_told(0, follows, NULL);
+	assert_int_equal(certs_count(anchors), 1);
 }
 
 /* Puts order[0..n) into the n-th permutation. */
@@ -534,6 +787,50 @@ a_no_ends_it_and_adds_nothing(void **state)
 	look(anchors, answer);
 	assert_int_equal(told.count, 1);
 	assert_told(0, newer_root, certs_at(anchors, 1));
+}
+
+static void
+a_no_behind_a_signature_that_is_wrong_leaves_no_error_of_libcrypto(void **state)
+{
+	const struct spec s = link_spec();
+	struct spec bad = link_spec();
+	AUTO(X509) X509 *link = certificate_make(&s);
+
+	(void)state;
+	bad.issuer_key = other_key;
+	AUTO(X509) X509 *false_link = certificate_make(&bad);
+	AUTO(certs) struct certs *anchors = SET(old_root);
+	AUTO(certs) struct certs *answer = SET(false_link, link, new_root);
+	assert_refused(look_at(anchors, answer, 0), ERR_FAILED, "the store is full");
+	assert_int_equal(certs_count(anchors), 1);
+}
+
+static void
+one_anchor_past_the_ceiling_is_not_even_told(void **state)
+{
+	const struct spec s = link_spec();
+	AUTO(X509) X509 *link = certificate_make(&s);
+	AUTO(certs) struct certs *anchors = certs_new(), *answer = SET(link, new_root);
+	AUTO(certs) struct certs *stranger = SET(newer_root), *followed = NULL;
+
+	(void)state;
+	for (int i = 0; i < CERTS_COUNT_MAX - 1; i++)
+		assert_ok(certs_add(anchors, old_root, UNIT_ERR));
+	look(anchors, answer);
+	assert_told(0, new_root, certs_at(anchors, 0));
+	assert_int_equal(certs_count(anchors), CERTS_COUNT_MAX);
+	const struct spec next_spec = {
+		"newer", newer_key, .issuer = new_root, .issuer_key = new_key, .constraints = CA};
+	AUTO(X509) X509 *next = certificate_make(&next_spec);
+	followed = SET(next, newer_root);
+	assert_refused(look_at(anchors, followed, -1), ERR_AUTHORITY, "more than 64 anchors");
+	assert_int_equal(told.count, 0);
+	assert_int_equal(certs_count(anchors), CERTS_COUNT_MAX);
+	/* What is known and what is a stranger needs no room. */
+	look(anchors, answer);
+	assert_int_equal(told.count, 0);
+	look(anchors, stranger);
+	assert_told(0, newer_root, NULL);
 }
 
 /* --- what people see of it */
@@ -652,8 +949,14 @@ main(void)
 		cmocka_unit_test(a_stranger_that_signs_itself_is_told_but_never_added),
 		cmocka_unit_test(an_empty_set_vouches_for_nobody),
 		cmocka_unit_test(a_link_that_is_not_as_it_must_be_vouches_for_nothing),
+		cmocka_unit_test(a_link_that_is_bound_as_subordinate_cas_are_vouches_for_nobody),
+		cmocka_unit_test(a_link_with_an_unknown_extension_vouches_unless_it_is_critical),
+		cmocka_unit_test(a_link_that_is_signed_by_sha1_vouches_for_nothing),
 		cmocka_unit_test(a_link_with_one_bit_of_its_signature_turned_vouches_for_nothing),
 		cmocka_unit_test(an_anchor_out_of_its_time_vouches_for_nothing),
+		cmocka_unit_test(
+			an_anchor_that_may_have_no_ca_below_it_vouches_for_nobody_of_another_name),
+		cmocka_unit_test(dates_that_cannot_be_read_are_of_no_day),
 		cmocka_unit_test(an_anchor_of_the_same_name_and_another_key_vouches_for_nothing),
 		cmocka_unit_test(what_is_no_root_of_today_is_not_even_told),
 		cmocka_unit_test(a_subordinate_ca_that_shows_itself_self_signed_too_is_no_anchor),
@@ -661,12 +964,19 @@ main(void)
 		cmocka_unit_test(old_with_new_vouches_for_nothing),
 		cmocka_unit_test(a_link_without_the_new_root_adds_nothing),
 		cmocka_unit_test(an_answer_that_is_known_tells_nothing),
+		cmocka_unit_test(a_stranger_that_an_answer_has_twice_is_told_once),
+		cmocka_unit_test(a_root_above_an_anchor_is_not_told_of),
 		cmocka_unit_test(a_root_follows_under_another_name),
 		cmocka_unit_test(a_root_follows_under_its_own_name),
 		cmocka_unit_test(the_same_root_with_a_longer_life_follows_by_its_key),
+		cmocka_unit_test(the_new_life_of_a_root_is_not_believed_once_it_ended_or_by_sha1),
+		cmocka_unit_test(under_the_old_roots_own_name_nothing_of_a_subordinate_ca_binds),
 		cmocka_unit_test(two_roots_follow_at_once_in_whatever_order),
 		cmocka_unit_test(whoever_is_vouched_for_is_told_before_who_is_not),
 		cmocka_unit_test(a_no_ends_it_and_adds_nothing),
+		cmocka_unit_test(
+			a_no_behind_a_signature_that_is_wrong_leaves_no_error_of_libcrypto),
+		cmocka_unit_test(one_anchor_past_the_ceiling_is_not_even_told),
 		cmocka_unit_test(a_fingerprint_is_the_sha256_of_the_der),
 		cmocka_unit_test(a_name_is_cut_and_printable),
 		cmocka_unit_test(a_set_has_what_was_added_byte_for_byte),
