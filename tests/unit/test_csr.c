@@ -267,24 +267,40 @@ bytes_that_are_no_request_are_refused(void **state)
 	assert_refused(judge(&der, p256, &w), ERR_TOKEN, "not one DER structure");
 }
 
-/* A request with the names and one attribute more, made without csr_make; its DER. */
-static void
-make_with_attribute(int nid, const char *value, struct buf *ret)
+/* The request that csr_make makes for the names. */
+static X509_REQ *
+plain_request(void)
 {
 	const struct csr_wish w = {.names = &names};
 	AUTO(buf) struct buf der = BUF(CSR_MAX);
-	unsigned char *out = NULL;
 
 	assert_ok(make(p256, &w, &der));
-	AUTO(X509_REQ) X509_REQ *req = read_again(&der);
-	assert_int_equal(
-		X509_REQ_add1_attr_by_NID(req, nid, MBSTRING_ASC, (const unsigned char *)value, -1),
-		1);
+	return read_again(&der);
+}
+
+/* Its DER, signed anew. */
+static void
+sign_again(X509_REQ *req, struct buf *ret)
+{
+	unsigned char *out = NULL;
+
 	assert_true(X509_REQ_sign(req, p256, EVP_sha256()) > 0);
 	int len = i2d_X509_REQ(req, &out);
 	assert_true(len > 0);
 	buf_add(ret, out, (size_t)len);
 	OPENSSL_free(out);
+}
+
+/* With one attribute more, made without csr_make. */
+static void
+make_with_attribute(int nid, const char *value, struct buf *ret)
+{
+	AUTO(X509_REQ) X509_REQ *req = plain_request();
+
+	assert_int_equal(
+		X509_REQ_add1_attr_by_NID(req, nid, MBSTRING_ASC, (const unsigned char *)value, -1),
+		1);
+	sign_again(req, ret);
 }
 
 static void
@@ -305,6 +321,39 @@ an_attribute_that_was_not_wished_for_is_refused(void **state)
 	assert_refused(judge(&challenged, p256, &w), ERR_TOKEN, "asks for more, or for less");
 	w.challenge = NULL;
 	assert_refused(judge(&challenged, p256, &w), ERR_TOKEN, "asks for more, or for less");
+}
+
+static void
+an_attribute_with_two_values_is_refused(void **state)
+{
+	/* A second list of extensions: another name. */
+	static const unsigned char more[] = "\x30\x15\x30\x13\x06\x03\x55\x1d\x11\x04\x0c"
+					    "\x30\x0a\x82\x08"
+					    "evil.exa";
+	AUTO(buf) struct buf challenged = BUF(CSR_MAX), extended = BUF(CSR_MAX);
+	AUTO(X509_REQ) X509_REQ *one = plain_request(), *other = plain_request();
+	struct csr_wish w = {.names = &names};
+
+	(void)state;
+	X509_ATTRIBUTE *two = X509_ATTRIBUTE_create_by_NID(
+		NULL, NID_pkcs9_challengePassword, V_ASN1_PRINTABLESTRING, "secret", 6);
+	assert_int_equal(X509_ATTRIBUTE_set1_data(two, V_ASN1_PRINTABLESTRING, "second!", 7), 1);
+	assert_int_equal(X509_ATTRIBUTE_count(two), 2);
+	assert_int_equal(X509_REQ_add1_attr(one, two), 1);
+	X509_ATTRIBUTE_free(two);
+	sign_again(one, &challenged);
+	w.challenge = "secret";
+	assert_refused(judge(&challenged, p256, &w), ERR_TOKEN, "asks for more, or for less");
+	w.challenge = "second!";
+	assert_refused(judge(&challenged, p256, &w), ERR_TOKEN, "asks for more, or for less");
+	two = X509_REQ_get_attr(other, 0);
+	assert_int_equal(
+		X509_ATTRIBUTE_set1_data(two, V_ASN1_SEQUENCE, more, (int)sizeof more - 1), 1);
+	assert_int_equal(X509_ATTRIBUTE_count(two), 2);
+	sign_again(other, &extended);
+	w.challenge = NULL;
+	assert_int_equal(judge(&extended, p256, &w), -1);
+	assert_int_equal(unit_err.kind, ERR_TOKEN);
 }
 
 /* --- challengePassword */
@@ -368,6 +417,21 @@ a_request_is_signed_with_the_digest_that_is_wished_for(void **state)
 	signed_with(rsa2048, NID_sha384, NID_sha384WithRSAEncryption);
 	signed_with(rsa2048, NID_sha512, NID_sha512WithRSAEncryption);
 	signed_with(rsa3072, NID_undef, NID_sha256WithRSAEncryption);
+}
+
+static void
+a_digest_that_there_is_not_is_refused(void **state)
+{
+	static const int numbers[] = {NID_commonName, NID_ecdsa_with_SHA256, 999999};
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		const struct csr_wish w = {.names = &names, .digest = numbers[i]};
+		assert_refused(make(p256, &w, &der), ERR_CONFIG, "there is no digest");
+		assert_int_equal(der.len, 0);
+		assert_int_equal(ERR_peek_error(), 0);
+	}
 }
 
 /* --- extensions */
@@ -595,8 +659,10 @@ main(void)
 		cmocka_unit_test(a_request_that_says_something_else_is_refused),
 		cmocka_unit_test(bytes_that_are_no_request_are_refused),
 		cmocka_unit_test(an_attribute_that_was_not_wished_for_is_refused),
+		cmocka_unit_test(an_attribute_with_two_values_is_refused),
 		cmocka_unit_test(a_challenge_is_in_the_request_as_a_string),
 		cmocka_unit_test(a_request_is_signed_with_the_digest_that_is_wished_for),
+		cmocka_unit_test(a_digest_that_there_is_not_is_refused),
 		cmocka_unit_test(extensions_are_kept_behind_the_names_in_order_and_byte_for_byte),
 		cmocka_unit_test(a_renewal_has_subject_and_names_as_they_stand_there),
 		cmocka_unit_test(a_renewal_for_other_names_is_refused),
