@@ -30,6 +30,16 @@ has_no_origin(const char *url)
 }
 
 static void
+does_not_append(const char *url, const char *segment)
+{
+	char to[URL_MAX] = LEFT;
+
+	if (url_append(url, segment, to))
+		fail_msg("'%s' and '%s' make '%s'", url, segment, to);
+	assert_string_equal(to, LEFT);
+}
+
+static void
 what_is_no_https_url_leads_nowhere(void **state)
 {
 	static const char *const bad[] = {"http://est.example/", "http://est.example:8443/a",
@@ -43,6 +53,7 @@ what_is_no_https_url_leads_nowhere(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		does_not_join(BASE, bad[i]);
 		has_no_origin(bad[i]);
+		does_not_append(bad[i], "x");
 	}
 	has_no_origin("");
 	has_no_origin("/a/b");
@@ -63,7 +74,9 @@ a_name_or_a_password_is_refused(void **state)
 		"https://u@est.example:8443/a", "https://a:b@c@est.example/",
 		"https://est.example@evil.example/", "https://est.example:8443@evil.example/",
 		"https://%61@est.example/", "https://a-name-that-is-quite-long@est.example/",
-		"https://user:a-password-that-is-quite-long@est.example/"};
+		"https://user:a-password-that-is-quite-long@est.example/",
+		/* Empty, but they would be sent. */
+		"https://@est.example/", "https://:@est.example/"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -71,6 +84,7 @@ a_name_or_a_password_is_refused(void **state)
 		does_not_join(BASE, bad[i] + strlen("https:"));
 		has_no_origin(bad[i]);
 		does_not_join(bad[i], "x");
+		does_not_append(bad[i], "x");
 	}
 }
 
@@ -81,12 +95,17 @@ hosts_of_odd_bytes_are_refused(void **state)
 		"https://h\t/", "https://h\x7f/", "https://\x01/", "https://h%00/", "https://h%0a/",
 		"https://h%2f/", "https://h%40evil/", "https://h\\evil/", "https://h\\@evil/",
 		"https://a,b/", "https://h<>/", "https://\"h\"/", "https://[::1/", "https://::1/",
-		"https://[]/", "https://[::1]x/", "https://[g::1]/", "https://[::1%]/"};
+		"https://[]/", "https://[::1]x/", "https://[g::1]/", "https://[::1%]/",
+		/* What is decoded twice would be another host at the second time. */
+		"https://%2561/", "https://a%2561.example/", "https://a%25/", "https://%7f/",
+		"https://a%7fb/", "https://%c3%a9.example/", "https://\xc3\xa9.example/",
+		"https://a%ff/", "https://\xff/", "https://%20/"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		does_not_join(BASE, bad[i]);
 		has_no_origin(bad[i]);
+		does_not_append(bad[i], "x");
 	}
 }
 
@@ -132,9 +151,22 @@ what_is_too_long_is_refused_and_what_just_fits_is_not(void **state)
 		assert_true(url_origin(url, origin));
 	}
 	/* A host longer than any. */
-	memset(url + strlen("https://"), 'h', 400);
-	url[strlen("https://") + 400] = '\0';
-	has_no_origin(url);
+	for (size_t len = 257; len > 253; len--) {
+		memset(url + strlen("https://"), 'h', len);
+		text_copy(url + strlen("https://") + len, 3, "/");
+		if (len <= 255) {
+			assert_true(url_origin(url, origin));
+			assert_int_equal(strlen(origin), strlen("https://:443") + len);
+			assert_true(url_join(BASE, url, to));
+			assert_string_equal(to, url);
+			assert_true(url_append(url, "x", to));
+			continue;
+		}
+		has_no_origin(url);
+		does_not_join(BASE, url);
+		does_not_join(url, "x");
+		does_not_append(url, "x");
+	}
 }
 
 static void
@@ -153,6 +185,8 @@ a_reference_leads_where_rfc_3986_says(void **state)
 		{"/x?y#z", "https://est.example:8443/x?y"},
 		{"x#y", "https://est.example:8443/a/b/x"},
 		{"x?#", "https://est.example:8443/a/b/x"},
+		{"#z", "https://est.example:8443/a/b/c?q=1"},
+		{"#", "https://est.example:8443/a/b/c?q=1"},
 		{"/a:b@c", "https://est.example:8443/a:b@c"},
 		{"//other.example/p", "https://other.example/p"},
 		{"//other.example:444", "https://other.example:444/"},
@@ -258,6 +292,27 @@ a_segment_is_appended_with_what_a_path_has_not_encoded(void **state)
 }
 
 static void
+nothing_is_appended_to_what_is_more_than_a_path_nor_a_segment_that_is_none(void **state)
+{
+	static const char *const bad[] = {"http://h/est", "HTTP://h/est", "ftp://h/est", "h/est",
+		"", "https://h/est?q", "https://h/est?", "https://h?q", "https://h/est#f",
+		"https://h/#", "https://h/est/#/", "https://h/est?/"};
+	static const char *const segments[] = {"", ".", ".."};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		does_not_append(bad[i], "x");
+	for (size_t i = 0; i < COUNT(segments); i++) {
+		does_not_append("https://h/est", segments[i]);
+		does_not_append("https://h", segments[i]);
+	}
+	/* Not every dot is a way up. */
+	appends("https://h/est", "...", "https://h/est/...");
+	appends("https://h/est", ".x", "https://h/est/.x");
+	appends("https://h/est", "x..", "https://h/est/x..");
+}
+
+static void
 a_segment_that_does_not_fit_is_not_appended(void **state)
 {
 	char url[URL_MAX] = "https://est.example/", to[URL_MAX] = LEFT, segment[URL_MAX];
@@ -314,6 +369,8 @@ main(void)
 		cmocka_unit_test(servers_that_differ_have_other_origins),
 		cmocka_unit_test(an_origin_has_its_port_and_no_capitals),
 		cmocka_unit_test(a_segment_is_appended_with_what_a_path_has_not_encoded),
+		cmocka_unit_test(
+			nothing_is_appended_to_what_is_more_than_a_path_nor_a_segment_that_is_none),
 		cmocka_unit_test(a_segment_that_does_not_fit_is_not_appended),
 		cmocka_unit_test(a_url_is_bare_without_a_path),
 	};
