@@ -3,40 +3,46 @@
  * one of a single line is a reference from a server of ours.
  */
 #include "fuzz.h"
+
+#include <strings.h>
+
 #include "keystay/base/text.h"
 #include "keystay/net/url.h"
 
 #define OURS "https://est.example:8443/.well-known/est/simpleenroll?x"
 #define LEFT "left alone"
 
-/* It is https, it is what it is, and it is somebody's. */
+/* "https://", a host as DNS or an address has it, and a port; the same when it is read again. */
 static void
-is_sound(const char *url)
+is_origin(const char *origin)
 {
-	char again[URL_MAX], origin[URL_MAX], same[URL_MAX];
+	char again[URL_MAX];
+	const char *host = origin + 8, *colon = strrchr(origin, ':');
 
-	MUST(strncmp(url, "https://", 8) == 0 && strlen(url) < URL_MAX);
-	MUST(fuzz_printable(url) && !strchr(url, '#'));
-	MUST(url_join(url, url, again) && strcmp(again, url) == 0);
-	MUST(url_join(OURS, url, again) && strcmp(again, url) == 0);
-	MUST(url_origin(url, origin) && strncmp(origin, "https://", 8) == 0);
-	MUST(!strpbrk(origin + 8, "/?#@") && strrchr(origin, ':') > origin + 5);
+	MUST(strncmp(origin, "https://", 8) == 0 && strlen(origin) < URL_MAX);
+	MUST(colon > host && colon - host <= 255 && colon[1] && !strpbrk(host, "/?#@%"));
 	for (const char *c = origin; *c; c++)
-		MUST(*c < 'A' || *c > 'Z');
-	MUST(url_origin(origin, same) && strcmp(same, origin) == 0);
+		MUST(*c > 0x20 && *c < 0x7f && (*c < 'A' || *c > 'Z'));
+	MUST(url_origin(origin, again) && strcmp(again, origin) == 0);
 	MUST(url_is_bare(origin));
 }
 
-/*
- * A host as DNS can have it, without what libcurl decodes there and decodes again where the URL is
- * read anew.
- */
-static bool
-has_plain_host(const char *url)
+/* It is https, it is what it is, and it is somebody's: whoever asks, the host is the same. */
+static void
+is_sound(const char *url)
 {
+	char again[URL_MAX], origin[URL_MAX];
 	size_t len = strcspn(url + 8, "/?");
 
-	return len <= 255 && !memchr(url + 8, '%', len) && !memchr(url + 8, 0x7f, len);
+	MUST(strncmp(url, "https://", 8) == 0 && strlen(url) < URL_MAX);
+	MUST(fuzz_printable(url) && !strchr(url, '#'));
+	MUST(len > 0 && !memchr(url + 8, '@', len) && !memchr(url + 8, '%', len));
+	MUST(url_join(url, url, again) && strcmp(again, url) == 0);
+	MUST(url_join(OURS, url, again) && strcmp(again, url) == 0);
+	MUST(url_origin(url, origin));
+	is_origin(origin);
+	/* No byte of the host was decoded on the way. */
+	MUST(strncasecmp(origin, url, 8 + len) == 0);
 }
 
 static void
@@ -46,7 +52,7 @@ join(const char *base, const char *reference)
 
 	if (!url_join(base, reference, to))
 		MUST(strcmp(to, LEFT) == 0);
-	else if (has_plain_host(to))
+	else
 		is_sound(to);
 }
 
@@ -55,17 +61,32 @@ static void
 append(const char *segment)
 {
 	static const char before[] = "https://est.example/est/";
-	char to[URL_MAX] = LEFT, origin[URL_MAX];
+	char to[URL_MAX] = LEFT, joined[URL_MAX];
 
 	if (!url_append("https://est.example/est/", segment, to)) {
 		MUST(strcmp(to, LEFT) == 0);
 		return;
 	}
 	MUST(strncmp(to, before, sizeof before - 1) == 0 && strlen(to) < URL_MAX);
-	MUST(!strpbrk(to + sizeof before - 1, "/?# \\\""));
-	for (const char *c = to; *c; c++)
-		MUST(*c > 0x20 && *c < 0x7f);
-	MUST(url_origin(to, origin) && strcmp(origin, "https://est.example:443") == 0);
+	MUST(to[sizeof before - 1] && !strpbrk(to + sizeof before - 1, "/?# \\\""));
+	is_sound(to);
+	/* Not a way up, nor to the same place. */
+	MUST(url_join(to, to, joined) && strcmp(joined, to) == 0);
+}
+
+/* To whatever URL: to one of a server alone, and it stays with that server. */
+static void
+append_to(const char *url)
+{
+	char to[URL_MAX] = LEFT, origin[URL_MAX], same[URL_MAX];
+
+	if (!url_append(url, "simpleenroll", to)) {
+		MUST(strcmp(to, LEFT) == 0);
+		return;
+	}
+	MUST(!strpbrk(url, "?#") && url_origin(url, origin) && url_origin(to, same));
+	MUST(strcmp(origin, same) == 0);
+	MUST(strcmp(to + strlen(to) - strlen("/simpleenroll"), "/simpleenroll") == 0);
 }
 
 int
@@ -79,9 +100,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		*reference++ = '\0';
 	if (!url_origin(text, origin))
 		MUST(strcmp(origin, LEFT) == 0);
+	else
+		is_origin(origin);
 	(void)url_is_bare(text);
 	join(OURS, text);
 	append(text);
+	append_to(text);
 	if (reference) {
 		join(text, reference);
 		join(OURS, reference);
