@@ -279,6 +279,53 @@ text_is_copied_with_an_end_and_made_printable(void **state)
 }
 
 static void
+marks_that_steer_a_terminal_are_not_printed(void **state)
+{
+	static const struct {
+		const char *said, *shown;
+	} rows[] = {
+		/* C1 controls: U+0080, U+009B (begins a sequence), U+009F */
+		{"a\xc2\x80z", "a??z"},
+		{"\xc2\x9b"
+		 "2J",
+			"??2J"},
+		{"\xc2\x9f", "??"},
+		/* U+202A, U+202E, U+2066, U+2069 turn the direction. */
+		{"\xe2\x80\xaa", "???"},
+		{"a\xe2\x80\xaez", "a???z"},
+		{"\xe2\x81\xa6", "???"},
+		{"\xe2\x81\xa9\xe2\x80\xae", "??????"},
+		/* The neighbours stay: U+00A0, U+00E9, U+2029, U+202F, U+2065, U+206A. */
+		{"\xc2\xa0", "\xc2\xa0"},
+		{"\xc3\xa9", "\xc3\xa9"},
+		{"\xe2\x80\xa9", "\xe2\x80\xa9"},
+		{"\xe2\x80\xaf", "\xe2\x80\xaf"},
+		{"\xe2\x81\xa5", "\xe2\x81\xa5"},
+		{"\xe2\x81\xaa", "\xe2\x81\xaa"},
+		/* The same bytes within other characters: U+2E80, U+109B, U+1F09B. */
+		{"\xe2\xba\x80", "\xe2\xba\x80"},
+		{"\xe1\x82\x9b", "\xe1\x82\x9b"},
+		{"\xf0\x9f\x82\x9b", "\xf0\x9f\x82\x9b"},
+		/* Cut short, or no UTF-8 at all. */
+		{"\xc2", "?"},
+		{"\xe2\x80", "??"},
+		{"\xe2\x81", "??"},
+		{"\x9b", "?"},
+		{"\xe0\x82\x9b", "???"},
+		/* C0 */
+		{"\n\t\x1b\x7f", "  ??"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO(char) char *text = strdup(rows[i].said);
+		text_printable(text);
+		if (!text_same(text, rows[i].shown))
+			fail_msg("row %zu: shown as '%s'", i, text);
+	}
+}
+
+static void
 a_buffer_stops_at_its_ceiling_and_keeps_what_fitted(void **state)
 {
 	AUTO(buf) struct buf b = BUF(8);
@@ -572,6 +619,7 @@ main(void)
 		cmocka_unit_test(base64url_that_is_padded_or_foreign_or_not_canonical_is_refused),
 		cmocka_unit_test(base64url_gives_the_vectors_of_rfc_4648),
 		cmocka_unit_test(text_is_copied_with_an_end_and_made_printable),
+		cmocka_unit_test(marks_that_steer_a_terminal_are_not_printed),
 		cmocka_unit_test(a_buffer_stops_at_its_ceiling_and_keeps_what_fitted),
 		cmocka_unit_test(a_buffer_holds_nul_bytes_and_grows_to_a_large_ceiling),
 		cmocka_unit_test(an_error_is_nested_by_place_and_a_later_one_replaces_it),
