@@ -95,6 +95,8 @@ a_leaf_that_is_not_what_was_asked_for_is_refused(void **state)
 	REFUSED((s.from = NOW + 200, s.until = NOW + 100), "ends before it begins");
 	REFUSED((s.constraints = "critical,CA:TRUE", s.usage = "critical,keyCertSign"),
 		"is a CA's");
+	REFUSED(s.constraints = "critical,CA:TRUE", "is a CA's");
+	REFUSED((s.constraints = "CA:TRUE,pathlen:0", s.usage = NULL), "is a CA's");
 	REFUSED(s.purpose = "clientAuth", "not for TLS servers");
 	REFUSED(s.purpose = "codeSigning,emailProtection", "not for TLS servers");
 	REFUSED(s.usage = "critical,cRLSign", "not for TLS servers");
@@ -102,6 +104,51 @@ a_leaf_that_is_not_what_was_asked_for_is_refused(void **state)
 	REFUSED(s.issuer_key = other_key, "certificate 1 of the chain is not signed by the next");
 	REFUSED((s.issuer = root, s.issuer_key = root_key),
 		"certificate 1 of the chain is not signed by the next one");
+}
+
+/* The same leaf of one who does not ask for a TLS server's. */
+static int
+judge_no_server(const struct spec *s)
+{
+	AUTO(list) struct list names = {0};
+	AUTO(X509) X509 *leaf = certificate_make(s);
+	AUTO(chain) struct chain *c = chain_of(leaf, inter, NULL);
+	const struct chain_wish wish = {
+		.public = our_key, .names = &names, .now = NOW, .not_a_server = true};
+	bool anchored;
+
+	our_names(&names);
+	return chain_judge(c, &wish, &anchored, UNIT_ERR);
+}
+
+static void
+a_leaf_that_need_not_be_a_servers_is_judged_by_all_else(void **state)
+{
+	static const char *const purposes[] = {
+		"clientAuth", "codeSigning,emailProtection", "1.2.3.4.5", "serverAuth", NULL};
+	struct spec s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(purposes); i++) {
+		s = leaf_spec();
+		s.purpose = purposes[i];
+		assert_ok(judge_no_server(&s));
+	}
+	s = leaf_spec();
+	s.usage = "critical,nonRepudiation";
+	assert_ok(judge_no_server(&s));
+#define REFUSED_TOO(change, words) \
+	s = leaf_spec();           \
+	s.purpose = "clientAuth";  \
+	change;                    \
+	assert_refused(judge_no_server(&s), ERR_AUTHORITY, words)
+	REFUSED_TOO(s.key = other_key, "is for another key than ours");
+	REFUSED_TOO(s.names = "DNS:a.example", "lacks the name");
+	REFUSED_TOO(s.until = NOW, "expired at");
+	REFUSED_TOO((s.constraints = "critical,CA:TRUE", s.usage = "critical,keyCertSign"),
+		"is a CA's");
+	REFUSED_TOO(s.constraints = "critical,CA:TRUE", "is a CA's");
+	REFUSED_TOO(s.issuer_key = other_key, "is not signed by the next one");
 }
 
 static void
@@ -724,6 +771,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_leaf_that_is_not_what_was_asked_for_is_refused),
+		cmocka_unit_test(a_leaf_that_need_not_be_a_servers_is_judged_by_all_else),
 		cmocka_unit_test(a_leaf_that_is_as_asked_for_is_accepted_at_the_edges_too),
 		cmocka_unit_test(a_chain_must_lead_from_one_to_the_next),
 		cmocka_unit_test(a_chain_must_end_at_the_anchors_where_there_are_some),
