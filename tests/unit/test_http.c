@@ -18,7 +18,7 @@
 #include "keystay/x509/ossl.h"
 
 static EVP_PKEY *ca_key, *server_key, *our_key, *other_key;
-static X509 *ca, *server, *ours, *expired, *foreign, *other_ca;
+static X509 *ca, *server, *misnamed, *ours, *expired, *foreign, *other_ca;
 static const char *trust;
 static pthread_t server_thread;
 static int listener;
@@ -28,6 +28,8 @@ static char url[64];
 struct behaviour {
 	int version; /* TLS1_2_VERSION, TLS1_3_VERSION: this one alone */
 	int verify;  /* SSL_VERIFY_... of the client */
+	bool is_misnamed;
+	const char *text; /* its answer to whatever is asked; NULL = what it saw */
 };
 
 /* --- the server */
@@ -47,9 +49,9 @@ say_binding(SSL *ssl, char text[64])
 	EVP_EncodeBlock((unsigned char *)text, data, (int)len);
 }
 
-/* One request after the other; answers what it saw. */
+/* One request after the other; answers what it saw, or what it is to say. */
 static void
-answer(SSL *ssl)
+answer(SSL *ssl, const char *instead)
 {
 	char in[8192] = "", out[9000], binding[64], *end;
 	size_t have = 0, wanted = 0;
@@ -71,6 +73,11 @@ answer(SSL *ssl)
 		wanted = (size_t)(end + 4 - in) + (length ? strtoul(length + 15, NULL, 10) : 0);
 		if (have >= wanted)
 			break;
+	}
+	if (instead) {
+		SSL_write(ssl, instead, (int)strlen(instead));
+		SSL_shutdown(ssl);
+		return;
 	}
 	const char *auth = strstr(in, "Authorization: ");
 	int auth_len = auth ? (int)(strchr(auth, '\r') - auth) : 0;
@@ -94,7 +101,7 @@ serve(void *behaviour)
 
 	SSL_CTX_set_min_proto_version(ctx, b->version);
 	SSL_CTX_set_max_proto_version(ctx, b->version);
-	SSL_CTX_use_certificate(ctx, server);
+	SSL_CTX_use_certificate(ctx, b->is_misnamed ? misnamed : server);
 	SSL_CTX_use_PrivateKey(ctx, server_key);
 	SSL_CTX_set_verify(ctx, b->verify, NULL);
 	X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca);
@@ -104,7 +111,7 @@ serve(void *behaviour)
 		SSL *ssl = SSL_new(ctx);
 		SSL_set_fd(ssl, fd);
 		if (SSL_accept(ssl) == 1)
-			answer(ssl);
+			answer(ssl, b->text);
 		SSL_free(ssl);
 		shutdown(fd, SHUT_WR);
 		/* What the client still sends is read, or its alert would be lost by a reset. */
@@ -119,19 +126,25 @@ serve(void *behaviour)
 }
 
 static void
-start(int version, int verify)
+start_as(struct behaviour as)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	static struct behaviour b;
 	socklen_t len = sizeof at;
 
-	b = (struct behaviour){version, verify};
+	b = as;
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(listen(listener, 8), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
 	snprintf(url, sizeof url, "https://127.0.0.1:%d/op", ntohs(at.sin_port));
 	assert_int_equal(pthread_create(&server_thread, NULL, serve, &b), 0);
+}
+
+static void
+start(int version, int verify)
+{
+	start_as((struct behaviour){.version = version, .verify = verify});
 }
 
 /* After the client's connections are closed. */
@@ -186,6 +199,19 @@ is_refused(struct http *h, enum err_kind kind, const char *why, const char *hint
 	assert_int_equal(e.kind, kind);
 	if (!strstr(e.text, why) || !strstr(e.hint, hint))
 		fail_msg("no '%s' and '%s' in '%s' and '%s'", why, hint, e.text, e.hint);
+}
+
+/* Neither in its text nor in its hint. */
+static void
+is_refused_without(struct http *h, const char *words)
+{
+	const struct http_request r = {.method = HTTP_GET, .url = url, .ceiling = 10000};
+	struct http_answer a = {0};
+	struct err e;
+
+	assert_int_equal(http_send(h, &r, &a, &e), -1);
+	assert_null(strstr(e.text, words));
+	assert_null(strstr(e.hint, words));
 }
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -244,6 +270,176 @@ a_server_that_is_not_trusted_is(void **state)
 	is_refused(h, ERR_NETWORK, "no answer from", "name its CA in 'trust:'");
 	http_close(h);
 	stop();
+}
+
+static void
+a_server_of_another_name_is_not_a_matter_of_trust(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(versions); i++) {
+		struct http *h = connection();
+		start_as((struct behaviour){
+			.version = versions[i], .verify = SSL_VERIFY_NONE, .is_misnamed = true});
+		is_refused(h, ERR_NETWORK, "no answer from",
+			"is for another name: is the 'url:' right?");
+		is_refused_without(h, "'trust:'");
+		/* Where nothing is known of the server, no name is, either. */
+		struct http *any;
+		assert_ok(http_open("authority 'est'", NULL, &any, UNIT_ERR));
+		answers(any, (struct http_request){.method = HTTP_GET}, "|-|");
+		http_close(any);
+		http_close(h);
+		stop();
+	}
+}
+
+static void
+anchors_in_memory_are_all_that_is_trusted(void **state)
+{
+	AUTO(char) char *right = certificate_pem((X509 *const[]){ca, NULL});
+	AUTO(char) char *wrong = certificate_pem((X509 *const[]){other_ca, NULL});
+	AUTO(char) char *both = certificate_pem((X509 *const[]){other_ca, ca, NULL});
+	const char *const opened_with[] = {NULL, trust, "system"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(opened_with); i++) {
+		struct http *h;
+		start(TLS1_3_VERSION, SSL_VERIFY_PEER);
+		assert_ok(http_open("authority 'est'", opened_with[i], &h, UNIT_ERR));
+		assert_ok(http_trust(h, wrong, UNIT_ERR));
+		is_refused(h, ERR_NETWORK, "no answer from", "name its CA in 'trust:'");
+		assert_ok(http_trust(h, both, UNIT_ERR));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|-|");
+		/* It is somebody now, so that what is ours may go there. */
+		assert_ok(http_trust(h, right, UNIT_ERR));
+		assert_ok(identify(h, ours, our_key));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|us|");
+		/* And none of it by a connection that was kept. */
+		assert_ok(http_trust(h, wrong, UNIT_ERR));
+		is_refused(h, ERR_NETWORK, "no answer from", "name its CA in 'trust:'");
+		http_close(h);
+		stop();
+	}
+}
+
+static void
+text_that_holds_no_anchor_trusts_nobody(void **state)
+{
+	static const char *const texts[] = {"", "\n", "no PEM\n",
+		"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct http *h = connection();
+		start(TLS1_3_VERSION, SSL_VERIFY_NONE);
+		assert_ok(http_trust(h, texts[i], UNIT_ERR));
+		is_refused(h, ERR_NETWORK, "no answer from", "");
+		http_close(h);
+		stop();
+	}
+}
+
+static void
+what_is_no_http_is_no_answer(void **state)
+{
+	static const char *const texts[] = {"SSH-2.0-OpenSSH_9.6\r\n", "220 smtp ready\r\n",
+		"<html></html>\n", "HTTP/9.9 200 OK\r\n\r\n", ""};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct http *h = connection();
+		start_as((struct behaviour){.version = TLS1_3_VERSION, .text = texts[i]});
+		/* The URL is right: it is not said that it were none of https. */
+		is_refused(h, ERR_NETWORK, "no answer from", "");
+		assert_false(http_refused_us(h));
+		http_close(h);
+		stop();
+	}
+}
+
+/* An answer whose head is that long; the caller frees. */
+static char *
+long_head(size_t len)
+{
+	static const char end[] = "Content-Length: 2\r\n\r\n";
+	struct buf b = BUF(len + 10);
+
+	buf_adds(&b, "HTTP/1.1 200 OK\r\n");
+	while (b.len + sizeof end - 1 < len) {
+		size_t left = len - (sizeof end - 1) - b.len;
+		/* At the end, one field of what is left; none is shorter than 10 bytes. */
+		int n = (int)(left < 1100 ? left : 1000) - 5;
+		buf_addf(&b, "X: %0*d\r\n", n, 0);
+	}
+	buf_adds(&b, end);
+	assert_int_equal(b.len, len);
+	buf_adds(&b, "ok");
+	return buf_take(&b);
+}
+
+static void
+a_head_has_a_ceiling(void **state)
+{
+	AUTO(char) char *fits = long_head(64 * 1024), *too_long = long_head(64 * 1024 + 1);
+	AUTO(char) char *far_too_long = long_head(200 * 1024);
+	const char *const refused[] = {too_long, far_too_long};
+
+	(void)state;
+	start_as((struct behaviour){.version = TLS1_3_VERSION, .text = fits});
+	struct http *h = connection();
+	answers(h, (struct http_request){.method = HTTP_GET}, "ok");
+	http_close(h);
+	stop();
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		start_as((struct behaviour){.version = TLS1_3_VERSION, .text = refused[i]});
+		h = connection();
+		is_refused(h, ERR_AUTHORITY, "is larger than 65536 bytes", "");
+		is_refused(h, ERR_AUTHORITY, "the head of the answer of 'https://127.0.0.1:", "");
+		http_close(h);
+		stop();
+	}
+}
+
+static void
+whether_a_server_asks_for_a_certificate_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(versions); i++) {
+		struct http *h = connection();
+		start(versions[i], SSL_VERIFY_NONE);
+		assert_false(http_asked_for_certificate(h));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|-|");
+		assert_false(http_asked_for_certificate(h));
+		assert_ok(identify(h, ours, our_key));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|-|");
+		assert_false(http_asked_for_certificate(h));
+		http_close(h);
+		stop();
+		h = connection();
+		start(versions[i], SSL_VERIFY_PEER);
+		answers(h, (struct http_request){.method = HTTP_GET}, "|-|");
+		assert_true(http_asked_for_certificate(h));
+		/* Counted from here anew. */
+		assert_ok(identify(h, ours, our_key));
+		assert_false(http_asked_for_certificate(h));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|us|");
+		assert_true(http_asked_for_certificate(h));
+		assert_ok(http_identify(h, NULL, UNIT_ERR));
+		assert_false(http_asked_for_certificate(h));
+		http_close(h);
+		stop();
+		/* One that refuses for the want of it asked, too. */
+		h = connection();
+		start(versions[i], SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+		is_refused(h, ERR_AUTHORITY, "wants a client certificate", "'identity:'");
+		assert_true(http_asked_for_certificate(h));
+		assert_true(http_refused_us(h));
+		assert_ok(identify(h, ours, our_key));
+		answers(h, (struct http_request){.method = HTTP_GET}, "|us|");
+		assert_false(http_refused_us(h));
+		http_close(h);
+		stop();
+	}
 }
 
 static void
@@ -368,6 +564,9 @@ make_all(void **state)
 		.from = now - DAY,
 		.until = now + DAY};
 	server = certificate_make(&s);
+	s.names = "IP:127.0.0.2,DNS:est.example,DNS:127.0.0.1";
+	misnamed = certificate_make(&s);
+	s.names = "IP:127.0.0.1";
 	s.subject = "us";
 	s.key = our_key;
 	ours = certificate_make(&s);
@@ -387,7 +586,7 @@ make_all(void **state)
 static int
 free_all(void **state)
 {
-	X509 *const certificates[] = {ca, server, ours, expired, foreign, other_ca};
+	X509 *const certificates[] = {ca, server, misnamed, ours, expired, foreign, other_ca};
 	EVP_PKEY *const keys[] = {ca_key, server_key, our_key, other_key};
 
 	(void)state;
@@ -405,6 +604,12 @@ main(void)
 		cmocka_unit_test(our_certificate_is_shown_where_it_is_asked_for),
 		cmocka_unit_test(a_server_that_refuses_us_is_not_blamed),
 		cmocka_unit_test(a_server_that_is_not_trusted_is),
+		cmocka_unit_test(a_server_of_another_name_is_not_a_matter_of_trust),
+		cmocka_unit_test(anchors_in_memory_are_all_that_is_trusted),
+		cmocka_unit_test(text_that_holds_no_anchor_trusts_nobody),
+		cmocka_unit_test(what_is_no_http_is_no_answer),
+		cmocka_unit_test(a_head_has_a_ceiling),
+		cmocka_unit_test(whether_a_server_asks_for_a_certificate_is_told),
 		cmocka_unit_test(a_password_goes_to_a_server_that_is_trusted),
 		cmocka_unit_test(a_body_is_made_for_its_channel),
 		cmocka_unit_test(a_server_that_nothing_is_known_of_may_be_asked),
