@@ -150,7 +150,8 @@ take_field(struct est_request *r, const struct ca_order *o, const char *wanted, 
 	if (text_same(oid, OID_COMMON_NAME) &&
 		(!list_has(o->names, equals + 1) || strlen(equals + 1) > COMMON_NAME_MAX))
 		return err_set(e, ERR_POLICY,
-			"it wants the common name '%s', which is none of the names", equals + 1);
+			"it wants the common name '%s', which is none of the names, or too long",
+			equals + 1);
 	const char *const *own = own_field(s, oid, &word);
 	if (own && *own && (!equals || text_same(*own, equals + 1)))
 		return 0;

@@ -35,11 +35,11 @@ read_bundle(const char *path, struct certs **ret, struct err *e)
 
 /* The file of the configuration could not be read. */
 static int
-read_failed(const struct authority_conf *a, struct err *e)
+read_failed(const struct authority_conf *a, const char *key, struct err *e)
 {
 	e->kind = ERR_CONFIG;
 	err_in(e, "authority '%s'", a->name);
-	return err_hint(e, "mend '%s:' of the authority", a->issuer ? "issuer" : "trust");
+	return err_hint(e, "mend '%s:' of the authority", key);
 }
 
 /* Filled by rounds: what stands by one that was added in the round before is added in the next. */
@@ -95,7 +95,7 @@ trust_known(struct db *db, const struct authority_conf *a, char **ret, struct er
 	const char *seeds = seed_file(a);
 
 	if (seeds && read_bundle(seeds, &anchors, e) < 0)
-		return read_failed(a, e);
+		return read_failed(a, a->issuer ? "issuer" : "trust", e);
 	if (!anchors && !(anchors = certs_new()))
 		return err_set(e, ERR_FAILED, "no memory for anchors");
 	struct gathering g = {a, anchors, db != NULL};
@@ -160,7 +160,7 @@ take_over_bundle(
 	char by[600], hex[65], first[600];
 
 	if (seed_file(a) && read_bundle(seed_file(a), &seeds, e) < 0)
-		return read_failed(a, e);
+		return read_failed(a, a->issuer ? "issuer" : "trust", e);
 	if (!basis(a, seeds, bundle, by))
 		return 0;
 	snprintf(first, sizeof first, BY_BOOTSTRAP "%s", a->est.bootstrap ? a->est.bootstrap : "");
@@ -229,8 +229,10 @@ trust_https(struct db *db, const struct authority_conf *a, char **ret, struct er
 	AUTO(buf) struct buf file = BUF(CERTS_ONLY_MAX), all = BUF(3 * CERTS_ONLY_MAX);
 	bool own = a->trust && !text_same(a->trust, "system");
 
-	if (trust_known(db, a, &anchors, e) < 0 || (own && file_read(a->trust, &file, e) < 0))
+	if (trust_known(db, a, &anchors, e) < 0)
 		return -1;
+	if (own && file_read(a->trust, &file, e) < 0)
+		return read_failed(a, "trust", e);
 	buf_addf(&all, "%s%s%s", buf_text(&file), own ? "\n" : "", anchors);
 	if (all.full)
 		return err_set(e, ERR_FAILED, "no memory for anchors");

@@ -151,7 +151,8 @@ static bool
 is_above(X509 *root, const struct certs *anchors)
 {
 	for (size_t i = 0; i < certs_count(anchors); i++)
-		if (is_signed_by(certs_at(anchors, i), root))
+		if (!is_same_ca(certs_at(anchors, i), root) &&
+			is_signed_by(certs_at(anchors, i), root))
 			return true;
 	return false;
 }

@@ -48,7 +48,7 @@ static inline bool
 fuzz_printable(const char *text)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if (*c < 0x20 || *c == 0x7f)
+		if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f))
 			return false;
 	return true;
 }

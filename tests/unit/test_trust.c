@@ -346,7 +346,7 @@ note(void *ctx, const struct anchor_row *row, struct err *e)
 }
 
 static void
-a_row_that_is_there_stays_as_it_is(void **state)
+a_row_that_is_there_stands_by_the_newest_word(void **state)
 {
 	(void)state;
 	memset(&seen, 0, sizeof seen);
@@ -358,7 +358,7 @@ a_row_that_is_there_stays_as_it_is(void **state)
 	assert_ok(anchors_each(db, "est", note, &seen, UNIT_ERR));
 	assert_int_equal(seen.count, 2);
 	assert_string_equal(seen.fingerprint[0], hex[NEXT]);
-	assert_string_equal(seen.vouched_by[0], hex[ROOT]);
+	assert_string_equal(seen.vouched_by[0], bootstrap[NEXT]);
 	assert_int_equal(seen.added_at[0], NOW + NEXT);
 	assert_string_equal(seen.fingerprint[1], hex[ROOT]);
 	assert_string_equal(seen.vouched_by[1], "system " URL);
@@ -452,7 +452,7 @@ main(void)
 		WITH_DATABASE(what_is_both_a_seed_and_learned_is_there_once),
 		WITH_DATABASE(the_order_is_that_of_learning_and_any_order_is_understood),
 		WITH_DATABASE(what_another_authority_learned_is_not_known),
-		WITH_DATABASE(a_row_that_is_there_stays_as_it_is),
+		WITH_DATABASE(a_row_that_is_there_stands_by_the_newest_word),
 		WITH_DATABASE(rows_end_where_one_is_refused_and_there_may_be_none),
 		WITH_DATABASE(a_row_that_is_damaged_is_an_error_where_it_would_count),
 		WITH_DATABASE(a_connection_is_verified_by_trust_and_by_what_issues),
