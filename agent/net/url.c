@@ -71,6 +71,10 @@ url_join(const char *base, const char *reference, char to[URL_MAX])
 	AUTO(CURLU) CURLU *u = parse(base);
 	char joined[URL_MAX];
 
+	/* Newer libcurls encode them. */
+	for (const char *c = reference; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
 	/* A fragment alone is another place in the same document (RFC 3986 5.2.2). */
 	if (*reference == '#')
 		reference = base;
