@@ -138,6 +138,23 @@ est_config "${LOGIN[@]}"
 ks_is 5 "another CA in the configuration" renew first --force
 is "$(cat state/anchors/internal.pem)" "$(openssl x509 -in lab-ca.pem)" "takes both away"
 
+# --- a dozen at once: two questions for all of them, then a request and a connection each
+rm -rf state
+TRUST=$LAB/est-ca.pem
+est_no_certificates
+est_own --users users --clients est-ca.pem
+est_config "${LOGIN[@]}"
+for n in 1 2 3 4 5 6 7 8 9 10 11 12; do est_certificate c$n c$n.example; done
+mark
+ks_is 0 "twelve certificates by login" issue --all
+is "$(own_came | wc -l) $(connections)" "14 1" "14 requests on one connection"
+mark
+ks_is 0 "renewed, each by its certificate" renew --force
+is "$(own_came | wc -l) $(connections)" "14 13" "14 requests on 13 connections"
+is "$(own_came | grep -c '^POST simplereenroll auth=cert')" 12 "all as renewals"
+est_no_certificates
+est_certificate first first.example
+
 # --- a look each week, though nothing is due
 rm -rf state
 TRUST=$LAB/est-ca.pem

@@ -1,5 +1,6 @@
 /* Certificates in the messages of EST servers, in all the shapes that servers give them. */
 #include "support/certificate.h"
+#include "support/seed.h"
 #include "support/unit.h"
 
 #include <openssl/ec.h>
@@ -89,27 +90,13 @@ encode(const struct buf *der, size_t columns, const char *end, struct buf *ret)
 	}
 }
 
-/* Seeds for fuzz_certs_only: make SEEDS_WRITE=tests/fuzz/seeds/certs_only ... */
-static void
-keep_seed(const char *name, const struct buf *b)
-{
-	const char *folder = getenv("SEEDS_WRITE");
-	char path[300];
-
-	if (!folder)
-		return;
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	AUTO(BIO) BIO *seed = BIO_new_file(path, "w");
-	assert_int_equal(BIO_write(seed, buf_text(b), (int)b->len), (int)b->len);
-}
-
 static void
 reads(const char *name, const struct buf *b, size_t count, bool plain)
 {
 	AUTO(certs) struct certs *c = NULL;
 	bool is_plain = !plain;
 
-	keep_seed(name, b);
+	seed_keep(name, b);
 	assert_ok(certs_only_read(buf_text(b), b->len, &c, &is_plain, UNIT_ERR));
 	assert_int_equal(certs_count(c), count);
 	assert_int_equal(is_plain, plain);
@@ -184,7 +171,7 @@ is_refused(const char *name, const struct buf *b, const char *why)
 	struct certs *c = NULL;
 	bool plain;
 
-	keep_seed(name, b);
+	seed_keep(name, b);
 	assert_refused(
 		certs_only_read(buf_text(b), b->len, &c, &plain, UNIT_ERR), ERR_AUTHORITY, why);
 	assert_null(c);

@@ -1,5 +1,6 @@
 /* What EST servers want to see in a request (x509/csr_attrs.h), in the old form and as a template.
  */
+#include "support/seed.h"
 #include "support/unit.h"
 
 #include <openssl/asn1.h>
@@ -36,20 +37,6 @@ der_of(const char *sections)
 	return der;
 }
 
-/* Seeds for fuzz_csr_attrs. */
-static void
-keep_seed(const char *name, const struct buf *b)
-{
-	const char *folder = getenv("SEEDS_WRITE");
-	char path[300];
-
-	if (!folder)
-		return;
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	AUTO(BIO) BIO *seed = BIO_new_file(path, "w");
-	assert_int_equal(BIO_write(seed, buf_text(b), (int)b->len), (int)b->len);
-}
-
 /* Read in base64, as servers send it. */
 static void
 read_as(const char *name, const char *sections, struct csr_attrs *ret)
@@ -57,7 +44,7 @@ read_as(const char *name, const char *sections, struct csr_attrs *ret)
 	AUTO(buf) struct buf der = der_of(sections), text = BUF(2 * CSR_ATTRS_MAX);
 	AUTO(csr_attrs) struct csr_attrs bare = {0};
 
-	keep_seed(name, &der);
+	seed_keep(name, &der);
 	assert_true(base64_write(der.text, der.len, &text));
 	assert_ok(csr_attrs_read(text.text, text.len, ret, UNIT_ERR));
 	assert_ok(csr_attrs_read(der.text, der.len, &bare, UNIT_ERR));
@@ -71,7 +58,7 @@ refused_as(const char *name, const char *sections, const char *why)
 	AUTO(buf) struct buf der = der_of(sections);
 	struct csr_attrs a;
 
-	keep_seed(name, &der);
+	seed_keep(name, &der);
 	assert_refused(csr_attrs_read(der.text, der.len, &a, UNIT_ERR), ERR_AUTHORITY, why);
 	csr_attrs_free(&a);
 }
