@@ -157,8 +157,10 @@ csr_make(OSSL_LIB_CTX *context, EVP_PKEY *key, EVP_PKEY *public, const struct cs
 
 	if (!req)
 		return -1;
-	if (!digest_for(public, wish))
+	if (!digest_for(public, wish)) {
+		ERR_clear_error();
 		return err_set(e, ERR_CONFIG, "there is no digest %d for a request", wish->digest);
+	}
 	if (X509_REQ_sign(req, key, digest_for(public, wish)) <= 0)
 		return ossl_fail(e, ERR_LOST, "the token did not sign the request");
 	int len = i2d_X509_REQ(req, &der);

@@ -39,7 +39,7 @@ is "$(cat "$LAB/copy-anchors.pem")" "$(cat "$LAB/state/anchors/internal.pem")" "
 is "$(cat "$LAB/copy.pem")" "$(cat "$LAB/state/live/shop/fullchain.pem")" "and of the chain"
 is "$(openssl verify -CAfile "$LAB/state/anchors/internal.pem" "$LAB/state/live/shop/cert.pem")" "$LAB/state/live/shop/cert.pem: OK" "which ends at them"
 like "$(leaf shop -ext subjectAltName)" 'DNS:shop.example, DNS:www.shop.example' "with the names"
-like "$(leaf shop -subject)" 'CN = shop.example' "the first one in the subject"
+like "$(leaf shop -subject)" 'CN ?= ?shop.example' "the first one in the subject"
 live_pair_whole shop
 tap $? "key and certificate are a pair"
 is "$(token_ids web web)" "$(known_ids web)" "the token holds that key and no other"
@@ -267,7 +267,7 @@ is "$(openssl x509 -in "$LAB/state/live/two/cert.rsa-2048.pem" -noout -text | gr
 
 # --- what it has not, and what is not there
 ks_is 5 "EST has no revocation" revoke two --reason superseded --yes
-like "$OUT" "hint: .*serial [0-9a-f]{32}, issuer CN = lab EST" "a person is told what to say"
+like "$OUT" "hint: .*serial [0-9a-f]{32}, issuer CN ?= ?lab EST" "a person is told what to say"
 ks_is 2 "nor accounts" account show internal
 est_config "${LOGIN[@]}" "label: dev1"
 ks_is 5 "a label that libest does not know" renew two --force
@@ -323,7 +323,8 @@ MORE="  - name: pebble
 est_no_certificates
 est_config "${LOGIN[@]}"
 AUTHORITY="[internal, pebble]" est_certificate both both.example "challenge: {type: http-01, listen: \"127.0.0.1:$LAB_HTTP\"}"
-issuer_of() { leaf both -issuer; }
+# Debian 12's openssl has blanks around the sign, 13's has none.
+issuer_of() { leaf both -issuer | sed 's, = ,=,g'; }
 est_stop
 ks_is 0 "EST is down: ACME has its turn" issue both
 like "$(issuer_of)" 'Pebble' "it is from there"
@@ -331,7 +332,7 @@ like "$(journal_of both)" "authority-next from authority 'internal' to 'pebble'"
 is "$(ls "$LAB/state/live/both/anchors.pem" 2>/dev/null)" "" "which has no anchors"
 est_libest
 ks_is 0 "EST is there again" renew both --force
-is "$(issuer_of) $(came)" "issuer=CN = lab EST enroll $BY_LOGIN" "by login: what is live is not its own"
+is "$(issuer_of) $(came)" "issuer=CN=lab EST enroll $BY_LOGIN" "by login: what is live is not its own"
 like "$(last_note both)" "what is live is from authority 'pebble'" "which the journal says"
 sed -i 's,\[internal\, pebble\],[pebble\, internal],; s,'"$LAB_ACME"',https://127.0.0.1:1/dir,' "$CONFIG"
 mark
@@ -339,6 +340,6 @@ ks_is 5 "ACME is first and down: there is patience" renew both --force
 ks_is 5 "twice" renew both
 is "$(came)" "" "EST is not asked"
 ks_is 0 "then it has its turn" renew both
-is "$(issuer_of) $(came)" "issuer=CN = lab EST reenroll $BY_CERTIFICATE" "and renews its own by certificate"
+is "$(issuer_of) $(came)" "issuer=CN=lab EST reenroll $BY_CERTIFICATE" "and renews its own by certificate"
 like "$(journal_of both)" "authority-next from authority 'pebble' to 'internal'" "the journal tells"
 done_testing

@@ -221,7 +221,7 @@ key=same hostile "only $LAB/old.pem" 5 'the certificate that is to be renewed on
 good "after the old one"
 
 # --- connections
-hostile cut 5 'no answer from .*closed' "cut"
+hostile cut 5 'no answer from .*(closed|unexpected eof)' "cut"
 began=$(date +%s)
 hostile huge 5 'larger than 1048576 bytes' "300 MiB"
 [ $(($(date +%s) - began)) -lt 10 ]
@@ -303,7 +303,7 @@ is "$(tail -n 1 log/est | sed 's/ tls.*//')" "GET /.well-known/est/cacerts auth=
 hostile "pending 1" 5 'cacerts: HTTP status 202' "cacerts: 202"
 hostile "extra $LAB/seventy.pem" 5 'cacerts: .*more than 64 certificates' "cacerts: 71 certificates"
 hostile huge 5 'larger than 1048576 bytes' "cacerts: 300 MiB"
-hostile cut 5 'no answer from .*closed' "cacerts: cut"
+hostile cut 5 'no answer from .*(closed|unexpected eof)' "cacerts: cut"
 ca escape $'/CN=\x1b[31mred\xc2\x9b31m'
 good "cacerts: a stranger beside the CA" "extra $LAB/stranger.pem"
 like "$OUT" "warning: authority 'internal' names a CA that no anchor vouches for: '/CN=stranger'.*it is not trusted" "is warned of"

@@ -88,7 +88,7 @@ openssl verify -CAfile est-ca.pem certs >/dev/null 2>&1
 tap $? "the certificate verifies"
 of_key dev
 tap $? "is for the key"
-like "$(text -subject -ext subjectAltName)" 'O = Lab, CN = dev.example' "has the subject"
+like "$(text -subject -ext subjectAltName)" 'O ?= ?Lab, CN ?= ?dev.example' "has the subject"
 like "$(text -ext subjectAltName)" 'DNS:dev.example, IP Address:192.0.2.1' "and the SAN"
 like "$(text -ext basicConstraints)" 'CA:FALSE' "is no CA"
 like "$(text -ext extendedKeyUsage)" 'Server Authentication, TLS Web Client' "is for servers and clients"
@@ -213,7 +213,7 @@ printf 'HTTP/1.1 418 Teapot\r\nX-Y: z\r\nContent-Length: 3\r\n\r\nno\n' >teapot
 told "raw $LAB/teapot" 418 "raw"
 is "$(cat headers body | sha256sum)" "$(sha256sum <teapot)" "is the file"
 told cut 200 "cut"
-is "$CURL" 18 "curl gets a part"
+like "$CURL" '^(18|56)$' "curl gets a part"
 told close-early 000 "close-early"
 told alert 000 "alert"
 like "$(cat said)" 'alert' "curl sees an alert"
@@ -347,6 +347,9 @@ is "$CODE" 200 "but not missed"
 # --- strongSwan's client, which speaks TLS of its own and wants base64 in one line
 server --users users --pending 1 --clients est-ca.pem --strict-reenroll
 echo '. oneline' >rules
+# It takes the first address of a name, and no other.
+echo '127.0.0.1 localhost' >hosts
+mount --bind hosts /etc/hosts
 URL=https://localhost:$EST
 timeout 10 pki --estca --url "$URL" --cacert lab-ca.pem --caout pki-ca.der >said 2>&1
 is "$(openssl x509 -in pki-ca.der -noout -fingerprint 2>&1)" "$(openssl x509 -in est-ca.pem -noout -fingerprint)" "strongSwan gets the CA"

@@ -382,7 +382,10 @@ an_anchor_that_may_have_no_ca_below_it_vouches_for_nobody_of_another_name(void *
 	assert_told(0, new_root, certs_at(others, 0));
 }
 
-/* With a notBefore or a notAfter that nobody can read, in a signature that is right. */
+/*
+ * With a notBefore or a notAfter that nobody can read, in a signature that is right. NULL where
+ * libcrypto does not even read such a certificate, from 3.5 on.
+ */
 static X509 *
 undated(const struct spec *s, bool end)
 {
@@ -397,8 +400,8 @@ undated(const struct spec *s, bool end)
 	assert_true(len > 0);
 	const unsigned char *p = der;
 	X509 *again = d2i_X509(NULL, &p, len);
-	assert_non_null(again);
 	OPENSSL_free(der);
+	ERR_clear_error();
 	return again;
 }
 
@@ -412,6 +415,8 @@ dates_that_cannot_be_read_are_of_no_day(void **state)
 	for (int end = 0; end < 2; end++) {
 		AUTO(X509) X509 *anchor = undated(&old, end), *link = undated(&s, end);
 		AUTO(X509) X509 *root = undated(&self, end), *good = certificate_make(&s);
+		if (!anchor)
+			return;
 		vouches_for_nothing(&s, anchor, "an anchor without dates");
 		link_vouches_for_nothing(link, old_root, "a link without dates");
 		assert_false(anchor_is_root(root, NOW));
