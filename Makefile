@@ -9,6 +9,7 @@
 #                   proof-tokens: 200 and 50 rotations in one process; proof-signing: the roads'
 #                   speed against the module's own; proof-guard: the guard counts 10 million
 #                   signatures under kill -9; proof-guard-cost: what it adds to one;
+#                   proof-est: EST under AddressSanitizer;
 #                   proof-scale: 10,000 certificates, beside certbot; proof-daemon: 500 kills of the
 #                   daemon
 #   make install    PREFIX=/usr/local, DESTDIR=; make uninstall
@@ -60,7 +61,7 @@ SHELL_FILES := $(wildcard scripts/deps scripts/test-servers scripts/demo scripts
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools programs libest-server demo test check check-floors check-layout check-lint check-shell \
-	unit e2e fuzz fuzz-run fuzz-seeds proof-daemon proof-kill proof-rotate proof-tokens proof-signing \
+	unit e2e fuzz fuzz-run fuzz-seeds proof-daemon proof-est proof-kill proof-rotate proof-tokens proof-signing \
 	proof-guard proof-guard-cost proof-scale tokens-table clean install uninstall
 # The program people run is always the release one.
 ifeq ($(MODE),release)
@@ -227,8 +228,7 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory MODE=asan unit
 	$(Q)$(MAKE) --no-print-directory MODE=asan e2e \
 		E2E="tests/e2e/hostile.t tests/e2e/key_life.t tests/e2e/failures.t \
-		tests/e2e/guard_ledger.t tests/e2e/est_identity.t tests/e2e/est_hostile.t \
-		tests/e2e/est_trust.t"
+		tests/e2e/guard_ledger.t tests/e2e/est_identity.t"
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Longer proofs, each the same test as in `make test` with more of it.
@@ -238,6 +238,12 @@ proof-kill: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(AS_ROOT) env KILL_POINTS=all prove -v --timer --exec tests/e2e/in-namespace \
 		tests/e2e/kill.t tests/e2e/est_kill.t
+
+#   proof-est: all end-to-end tests of EST under AddressSanitizer (ten minutes)
+proof-est: deps
+	$(Q)$(MAKE) --no-print-directory MODE=asan all tools libest-server
+	$(Q)$(MAKE) --no-print-directory MODE=asan e2e E2E="tests/e2e/est_libest.t tests/e2e/est_server.t \
+		tests/e2e/est.t tests/e2e/est_tokens.t tests/e2e/est_hostile.t tests/e2e/est_trust.t"
 
 #   proof-daemon: kill -9 at 500 random moments of a daemon that renews 20 certificates (half an hour)
 proof-daemon: deps

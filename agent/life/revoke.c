@@ -235,6 +235,16 @@ revoke_one(struct life *l, struct revoked *one, enum revocation_reason reason, s
 		(long long)one->version.number);
 }
 
+/* The error is the first one's; what a person has to do for others stands behind its hint. */
+static void
+also_by_a_person(const struct err *why, struct err *e)
+{
+	size_t len = strlen(e->hint);
+
+	if (why->hint[0] && len + strlen(why->hint) + 2 < sizeof e->hint)
+		snprintf(e->hint + len, sizeof e->hint - len, "%s%s", len ? "; " : "", why->hint);
+}
+
 int
 life_revoke(struct life *l, struct revocation *r, struct err *e)
 {
@@ -251,6 +261,8 @@ life_revoke(struct life *l, struct revocation *r, struct err *e)
 			continue;
 		if (rc == 0)
 			*e = why;
+		else
+			also_by_a_person(&why, e);
 		rc = -1;
 		/* What an authority says of one certificate says nothing of the next. */
 		if (why.kind != ERR_AUTHORITY && why.kind != ERR_CONFIG && why.kind != ERR_FAILED)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keystay/base/file.h"
+#include "keystay/base/source.h"
 #include "keystay/life/trust.h"
 #include "keystay/token/key.h"
 #include "keystay/token/token.h"
@@ -106,12 +107,30 @@ check_identity(struct run *r, const struct authority_conf *a, const char *where)
 	return true;
 }
 
+/* One that is asked for, or gone after the first read, is left for when it is needed. */
+static bool
+check_login(struct run *r, const struct authority_conf *a, const char *where)
+{
+	AUTO(secret) struct secret *password = NULL;
+	struct err e;
+
+	if (!a->est.password || text_same(a->est.password, "prompt") ||
+		text_starts(a->est.password, "env:"))
+		return true;
+	if (source_get(a->est.password, "password", &password, &e) == 0)
+		return true;
+	run_finding(r, "fail", where, e.hint, "its login: %s", e.text);
+	return false;
+}
+
 bool
 check_trust(struct run *r, struct db *db, const struct authority_conf *a, const char *where)
 {
 	bool anchors = check_anchors(r, db, a, where);
 
-	return check_identity(r, a, where) && anchors;
+	bool identity = check_identity(r, a, where);
+
+	return check_login(r, a, where) && identity && anchors;
 }
 
 /* One that cannot be read is check_identity's. */

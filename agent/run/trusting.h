@@ -1,4 +1,4 @@
-/* What `check` says of authorities that have anchors: those, and the identity that asks. */
+/* What `check` says of authorities that have anchors: those, and who asks: identity and login. */
 #ifndef KEYSTAY_RUN_TRUSTING_H
 #define KEYSTAY_RUN_TRUSTING_H
 

@@ -218,6 +218,15 @@ is "$(came)" "$BY_LOGIN" "that is used"
 like "$(last_note third)" "the certificate of 'identity:' \('/CN=host-7'\) expired at 20.*; asked with the login$" "and the journal says why"
 now
 
+# --- a password that cannot be had
+cp "$LAB/password" "$LAB/open" && chmod 644 "$LAB/open"
+est_config "username: estuser" "password: file:$LAB/open"
+ks_is 5 "check of a password that all can read" check
+like "$OUT" "^fail +authority 'internal': its login: '$LAB/open', the file of the password, is open to everybody" "says so"
+unlike "$OUT" estpwd "without the password"
+est_config "username: estuser" "password: file:$LAB/none"
+ks_is 5 "check of a password file that is not there" check
+
 # --- whom the agent believes
 est_config "${LOGIN[@]}"
 later $((100 * 86400))
