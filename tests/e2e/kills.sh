@@ -55,8 +55,8 @@ kills() {
 		fi
 	done <"$LAB/points"
 	count=$(wc -l <"$LAB/points")
-	# The last calls of a kind may not come in a run that had to ask the authority once less.
-	tap "$([ "$killed" -ge $((count - 1 - count / 100)) ]; echo $?)" "$killed kills at $count points"
+	# The last calls of a kind may not come in a run that writes or sends a little less.
+	tap "$([ "$killed" -ge $((count - 1 - count / 50)) ]; echo $?)" "$killed kills at $count points"
 	is "$broken" 0 "0 broken pairs"
 	is "$unserved" 0 "0 times not served"
 	is "$incomplete" 0 "the next run completed each time"
