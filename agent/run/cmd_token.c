@@ -190,7 +190,8 @@ main_witness(struct run *r, int argc, char **argv)
 
 	if (argc != 5 || !text_copy(name.id, sizeof name.id, argv[2]) ||
 		!text_copy(name.label, sizeof name.label, argv[3]) ||
-		strspn(name.id, "0123456789abcdef") != KEY_ID_TEXT - 1 ||
+		strlen(name.id) != 2 * KEY_ID_BYTES ||
+		strspn(name.id, "0123456789abcdef") != 2 * KEY_ID_BYTES ||
 		!text_starts(name.label, PROBE_LABEL))
 		return run_usage(r, &command_token, "witness is not for people");
 	const struct token_conf *conf = named_token(r, argv[1], &e);
