@@ -27,6 +27,12 @@ verify_part(struct life *l, struct work *w, struct part *p, bool *ret_useless, s
 
 	if (conf && conf->ops->has_anchors && trust_settle(l, conf, learned, NULL, e) < 0)
 		return -1;
+	/* Since the order they may have gone from the configuration: then nothing may be issued. */
+	if (conf && conf->ops->has_anchors && !*learned) {
+		*ret_useless = true;
+		return err_set(e, ERR_AUTHORITY,
+			"authority '%s': no CA is known any more that it may issue by", conf->name);
+	}
 	if (key_get(l->db, p->key_id, &row, e) < 0 || life_key_ensure(l, &row, &public, e) < 0)
 		return -1;
 	const struct chain_wish wish = {

@@ -138,6 +138,21 @@ est_config "${LOGIN[@]}"
 ks_is 5 "another CA in the configuration" renew first --force
 is "$(cat state/anchors/internal.pem)" "$(openssl x509 -in lab-ca.pem)" "takes both away"
 
+# --- all anchors go between the order and the look at what it gave
+rm -rf state
+TRUST=""
+est_own --users users
+est_no_certificates
+est_config "${LOGIN[@]}" "bootstrap: sha256:$(print_of est-ca)"
+est_certificate first first.example "install: [{target: files, paths: {cert: $LAB/first.pem}, test: [\"false\"]}]"
+ks_is 1 "a certificate that its target does not take" issue first
+is "$(db "SELECT count(*) FROM part WHERE chain IS NOT NULL")" 1 "is kept"
+db "UPDATE attempt SET step = 'verify', not_before = 0"
+est_config "${LOGIN[@]}" "bootstrap: sha256:$(print_of stranger)"
+ks_is 5 "another fingerprint in the configuration" issue first
+like "$OUT" "authority 'internal': no CA is known any more that it may issue by" "what was issued is not taken without an anchor"
+TRUST=$LAB/est-ca.pem
+
 # --- a dozen at once: two questions for all of them, then a request and a connection each
 rm -rf state
 TRUST=$LAB/est-ca.pem
