@@ -17,11 +17,13 @@ trusted(struct est *s, struct buf *pem, struct err *e)
 {
 	AUTO(char) char *anchors = NULL;
 	AUTO(buf) struct buf file = BUF(CERTS_ONLY_MAX);
+	char name[96];
 
 	if (certs_pem(s->anchors, &anchors, e) < 0)
 		return -1;
 	if (s->conf->trust && file_read(s->conf->trust, &file, e) < 0) {
 		e->kind = ERR_CONFIG;
+		err_in(e, "%s", est_name(s, name));
 		return err_hint(e, "mend 'trust:' of the authority");
 	}
 	buf_addf(pem, "%s\n%s", buf_text(&file), anchors);
@@ -101,10 +103,9 @@ follow(struct est *s, const char *location, char url[URL_MAX], bool *ret_elsewhe
 {
 	char to[URL_MAX], origin[URL_MAX], own[URL_MAX];
 
-	if (!url_join(url, location, to) || !url_origin(to, origin) || !url_origin(s->base, own)) {
+	if (!url_join(url, location, to) || !url_origin(to, origin) || !url_origin(s->base, own))
 		return err_set(e, ERR_AUTHORITY,
 			"it redirects to '%s', which is no plain https URL", location);
-	}
 	bool elsewhere = !text_same(origin, own);
 	text_copy(s->answered, sizeof s->answered, elsewhere ? origin : "");
 	if (elsewhere && !is_allowed(s, origin)) {

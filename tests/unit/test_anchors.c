@@ -415,8 +415,10 @@ dates_that_cannot_be_read_are_of_no_day(void **state)
 	for (int end = 0; end < 2; end++) {
 		AUTO(X509) X509 *anchor = undated(&old, end), *link = undated(&s, end);
 		AUTO(X509) X509 *root = undated(&self, end), *good = certificate_make(&s);
-		if (!anchor)
+		if (!anchor) {
+			assert_true(OPENSSL_version_major() > 3 || OPENSSL_version_minor() >= 5);
 			return;
+		}
 		vouches_for_nothing(&s, anchor, "an anchor without dates");
 		link_vouches_for_nothing(link, old_root, "a link without dates");
 		assert_false(anchor_is_root(root, NOW));
