@@ -49,7 +49,7 @@ endif
 
 # pkg-config is asked late: before `make deps` it may not be there.
 CFLAGS = $(BASE) $(OPT) $(WARN) $(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldl
+LIBS = $(shell pkg-config --libs $(PKGS)) -lcsv -ldl
 
 SOURCES := $(wildcard agent/*/*.c)
 OBJECTS = $(SOURCES:%.c=$(OUT)/%.o)

@@ -192,6 +192,37 @@ static const char *const migrations[] = {
 	"  pem TEXT NOT NULL,"
 	"  added_at INTEGER NOT NULL,"
 	"  PRIMARY KEY (authority, fingerprint)) STRICT;",
+
+	/* 6: certificates that are watched, and what becomes of those that were removed */
+	"CREATE TABLE watched ("
+	"  name TEXT PRIMARY KEY,"
+	"  names TEXT NOT NULL," /* with blanks between them */
+	"  source TEXT NOT NULL,"
+	"  place TEXT NOT NULL,"
+	"  config TEXT NOT NULL,"
+	"  subject TEXT NOT NULL,"
+	"  owner TEXT NOT NULL,"
+	"  authority TEXT NOT NULL,"
+	"  policy TEXT NOT NULL,"
+	"  token TEXT NOT NULL,"
+	"  key_type TEXT NOT NULL,"
+	"  endpoints TEXT NOT NULL,"
+	"  notes TEXT NOT NULL,"
+	"  issuer TEXT NOT NULL,"
+	"  serial TEXT NOT NULL,"
+	"  fingerprint TEXT NOT NULL,"
+	"  not_before INTEGER NOT NULL,"
+	"  not_after INTEGER NOT NULL,"
+	"  added_at INTEGER NOT NULL,"
+	"  looked_at INTEGER NOT NULL,"
+	"  problem TEXT NOT NULL) STRICT;"
+	"CREATE TABLE removed ("
+	"  certificate TEXT PRIMARY KEY,"
+	"  removed_at INTEGER NOT NULL,"
+	"  keep_key INTEGER NOT NULL,"
+	"  drain INTEGER NOT NULL,"           /* seconds, of the policy that it had */
+	"  disable INTEGER NOT NULL,"         /* likewise */
+	"  endpoints TEXT NOT NULL) STRICT;", /* where it was served, with blanks between them */
 };
 
 static int

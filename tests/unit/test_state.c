@@ -16,6 +16,7 @@
 #include "keystay/state/journal.h"
 #include "keystay/state/keys.h"
 #include "keystay/state/refusals.h"
+#include "keystay/state/watched.h"
 
 #define NOW ((when_t)1790000000)
 
@@ -778,7 +779,7 @@ a_database_of_schema_1_keeps_its_rows_and_leaves_a_backup(void **state)
 	assert_true(has);
 	db_close(db);
 	db = NULL;
-	assert_holds(file, "PRAGMA user_version", "5");
+	assert_holds(file, "PRAGMA user_version", "6");
 	assert_holds(backup, "PRAGMA user_version", "1");
 	assert_holds(backup, "PRAGMA integrity_check", "ok");
 	assert_holds(backup, "SELECT state FROM key WHERE id = 'k1'", "draining");
@@ -969,6 +970,59 @@ versions_and_what_was_served_come_back(void **state)
 	assert_int_equal(none.count, 0);
 }
 
+static int
+count_watched(void *ctx, const struct watched_row *row, struct err *e)
+{
+	size_t *n = ctx;
+
+	(void)e;
+	assert_string_equal(row->name, *n == 0 ? "appliance" : "uc");
+	++*n;
+	return 0;
+}
+
+/* What is watched is found as it was stored, lists and all; one name is one row. */
+static void
+watched_certificates_are_kept(void **state)
+{
+	AUTO(watched_row)
+	struct watched_row w = {.name = "uc",
+		.source = WATCHED_ENDPOINT,
+		.place = "mail.example.org:443",
+		.owner = "mail-team@example.org",
+		.not_after = NOW + DAY};
+	AUTO(watched_row) struct watched_row got = {.added_at = 1};
+	struct watched_row other = {.name = "appliance", .source = WATCHED_LIST};
+	bool found;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 250; i++) {
+		char name[260];
+		snprintf(name, sizeof name, "n%d.%0200d.example.org", i, i);
+		assert_true(list_add(&w.names, name));
+	}
+	assert_true(list_add(&w.endpoints, "[::1]:443"));
+	assert_ok(watched_save(db, &w, UNIT_ERR));
+	assert_ok(watched_save(db, &w, UNIT_ERR));
+	assert_ok(watched_save(db, &other, UNIT_ERR));
+	reopen();
+	assert_ok(watched_get(db, "uc", &got, &found, UNIT_ERR));
+	assert_true(found);
+	assert_string_equal(got.place, w.place);
+	assert_string_equal(got.owner, w.owner);
+	assert_int_equal(got.not_after, NOW + DAY);
+	assert_int_equal(got.names.count, 250);
+	assert_string_equal(got.names.item[249], w.names.item[249]);
+	assert_string_equal(got.endpoints.item[0], "[::1]:443");
+	assert_ok(watched_each(db, count_watched, &n, UNIT_ERR));
+	assert_int_equal(n, 2);
+	assert_ok(watched_delete(db, "uc", UNIT_ERR));
+	struct watched_row none = {.added_at = 0};
+	assert_ok(watched_get(db, "uc", &none, &found, UNIT_ERR));
+	assert_false(found);
+}
+
 int
 main(void)
 {
@@ -996,6 +1050,7 @@ main(void)
 		WITH_DB(a_refused_pin_is_remembered_until_it_is_cleared),
 		WITH_DB(the_journal_keeps_its_order_and_a_caller_may_stop),
 		WITH_DB(versions_and_what_was_served_come_back),
+		WITH_DB(watched_certificates_are_kept),
 	};
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
 }

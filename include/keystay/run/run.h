@@ -33,10 +33,19 @@ struct run {
 	json_t *report; /* with --json: the object that is printed at the end */
 };
 
+/* An option of one command, for its help and for completion in shells. */
+struct command_option {
+	const char *word;  /* "--wait" */
+	const char *value; /* "DURATION", "new|same|auto"; NULL = it takes none */
+	const char *text;  /* what it does, in a few words, lower case */
+};
+
 struct command {
 	const char *name;
 	const char *synopsis; /* what stands behind the name in a usage line */
 	const char *summary;
+	const struct command_option *options; /* {0} behind the last; NULL = it has none */
+	const char *example; /* lines to paste, "keystay renew --due"; NULL = none */
 	/* Gets its own arguments, without the name; returns an exit status. */
 	int (*main)(struct run *r, int argc, char **argv);
 };
