@@ -103,6 +103,7 @@ own_field(const struct subject *s, const char *oid, const char **ret_word)
 		{"2.5.4.7", "locality", (const char *const *)&s->locality},
 		{"2.5.4.10", "organization", (const char *const *)&s->organization},
 		{"2.5.4.11", "unit", (const char *const *)&s->unit},
+		{"2.5.4.5", "serial_number", (const char *const *)&s->serial_number},
 	};
 
 	for (size_t i = 0; i < COUNT(all); i++)

@@ -188,6 +188,22 @@ any_has_anchors(const struct config *c, const struct certificate_conf *cert)
 	return false;
 }
 
+/* An authority that has names proven has a way for hosts only (RFC 8555 9.7.7, RFC 8738). */
+static int
+check_provable(const struct certificate_conf *cert, const struct authority_conf *a, struct err *e)
+{
+	for (size_t i = 0; i < cert->names.count; i++) {
+		const char *name = cert->names.item[i];
+		if (!name_is_host(name))
+			return mark_fail(&cert->at, e,
+				"certificate '%s': the authority '%s' (%s) gives no certificates for "
+				"%s names such as '%s'",
+				cert->name, a->name, a->ops->word, name_kind_word(name_kind(name)),
+				name);
+	}
+	return 0;
+}
+
 static int
 check_certificate(const struct config *c, const struct certificate_conf *cert, struct err *e)
 {
@@ -201,6 +217,8 @@ check_certificate(const struct config *c, const struct certificate_conf *cert, s
 			return mark_fail(&cert->at, e,
 				"certificate '%s': there is no authority '%s' under 'authorities:'",
 				cert->name, cert->authority.item[i]);
+		if (a->ops->needs_challenge && check_provable(cert, a, e) < 0)
+			return -1;
 		if (a->ops->needs_challenge && !cert->challenge.type)
 			return mark_fail(&cert->at, e,
 				"certificate '%s': authority '%s' needs a 'challenge:'", cert->name,

@@ -82,12 +82,36 @@ read_country(struct yaml *y, void *char_slot, struct err *e)
 	return 0;
 }
 
+/* ub-common-name (RFC 5280 A.1); that it is one of the names is seen when all are read. */
+#define COMMON_NAME_MAX 64
+
+static int
+read_common_name(struct yaml *y, void *char_slot, struct err *e)
+{
+	AUTO(char) char *text = NULL;
+	char **slot = char_slot, name[NAME_TEXT];
+	struct err why;
+
+	if (yaml_text(y, &text, e) < 0)
+		return -1;
+	if (name_normal(text, name, &why) < 0)
+		return yaml_fail(y, e, "%s", why.text);
+	if (strlen(name) > COMMON_NAME_MAX)
+		return yaml_fail(
+			y, e, "a common name has no more than %d characters", COMMON_NAME_MAX);
+	free(*slot);
+	*slot = strdup(name);
+	return *slot ? 0 : err_set(e, ERR_FAILED, "no memory for the configuration");
+}
+
 static const struct yaml_key subject_keys[] = {
 	{"organization", yaml_text, offsetof(struct subject, organization), 0},
 	{"unit", yaml_text, offsetof(struct subject, unit), 0},
 	{"locality", yaml_text, offsetof(struct subject, locality), 0},
 	{"state", yaml_text, offsetof(struct subject, state), 0},
 	{"country", read_country, offsetof(struct subject, country), 0},
+	{"serial_number", yaml_text, offsetof(struct subject, serial_number), 0},
+	{"common_name", read_common_name, offsetof(struct subject, common_name), 0},
 };
 
 static int
@@ -125,6 +149,10 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 		return -1;
 	if (c->keys == 0)
 		c->key[c->keys++] = KEY_EC_P256;
+	if (c->subject.common_name && !list_has(&c->names, c->subject.common_name))
+		return mark_fail(&c->at, e,
+			"certificate '%s': its common name '%s' is none of its names", c->name,
+			c->subject.common_name);
 	if (c->authority.count == 0)
 		return mark_fail(&c->at, e, "the certificate '%s' has no authority", c->name);
 	for (size_t i = 1; i < c->authority.count; i++)
@@ -146,6 +174,8 @@ certificate_conf_clear(struct certificate_conf *c)
 	free(c->subject.locality);
 	free(c->subject.state);
 	free(c->subject.country);
+	free(c->subject.serial_number);
+	free(c->subject.common_name);
 	free(c->owner);
 	free(c->token);
 	list_free(&c->authority);

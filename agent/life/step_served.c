@@ -69,12 +69,11 @@ look_once(struct life *l, const struct certificate_conf *c, const struct leaf_wi
 	return rc;
 }
 
+/* `wanted` handshakes per endpoint and key type, the names in turn. */
 static int
-look_at_target(struct life *l, struct work *w, const struct target_conf *t, struct err *e)
+ask_target(struct life *l, struct work *w, const struct target_conf *t, const char *const *host,
+	size_t hosts, size_t wanted, struct err *e)
 {
-	size_t workers = t->ops->workers ? (size_t)t->ops->workers(t) : 1;
-	size_t wanted = w->conf->names.count > 2 * workers ? w->conf->names.count : 2 * workers;
-
 	for (size_t i = 0; i < w->attempt.parts; i++) {
 		const struct part *p = &w->attempt.part[i];
 		char fingerprint[65];
@@ -82,13 +81,32 @@ look_at_target(struct life *l, struct work *w, const struct target_conf *t, stru
 		if (expected_fingerprint(p, fingerprint, e) < 0)
 			return -1;
 		for (size_t k = 0; k < t->endpoints.count; k++)
-			for (size_t n = 0; n < wanted; n++) {
-				const char *name = w->conf->names.item[n % w->conf->names.count];
-				if (look_once(l, w->conf, &leaf, t->endpoints.item[k], name, e) < 0)
+			for (size_t n = 0; n < wanted; n++)
+				if (look_once(l, w->conf, &leaf, t->endpoints.item[k],
+					    host[n % hosts], e) < 0)
 					return -1;
-			}
 	}
 	return 0;
+}
+
+static int
+look_at_target(struct life *l, struct work *w, const struct target_conf *t, struct err *e)
+{
+	size_t workers = t->ops->workers ? (size_t)t->ops->workers(t) : 1, hosts = 0;
+	const struct list *names = &w->conf->names;
+	const char **host = calloc(names->count + 1, sizeof *host);
+
+	if (!host)
+		return err_set(e, ERR_FAILED, "no memory for names");
+	for (size_t i = 0; i < names->count; i++)
+		if (name_is_host(names->item[i]))
+			host[hosts++] = names->item[i];
+	/* For people and services alone: any handshake will do. */
+	if (hosts == 0)
+		host[hosts++] = "";
+	int rc = ask_target(l, w, t, host, hosts, hosts > 2 * workers ? hosts : 2 * workers, e);
+	free(host);
+	return rc;
 }
 
 bool

@@ -6,6 +6,7 @@
 #include "keystay/life/reinstall.h"
 #include "keystay/state/inventory.h"
 #include "keystay/state/memory.h"
+#include "keystay/x509/names.h"
 #include "alert.h"
 #include "due.h"
 #include "ledger.h"
@@ -285,13 +286,14 @@ look_at_part(void *ctx, const struct version_row *v, struct err *e)
 {
 	struct shown *s = ctx;
 	const struct leaf_wish leaf = {v->key_type, v->fingerprint, s->parts == 1};
+	const char *host = names_first_host(&s->conf->names);
 
 	(void)e;
 	for (size_t i = 0; i < s->conf->installs; i++)
 		for (size_t k = 0; k < s->conf->install[i].endpoints.count; k++)
 			s->ok = look_once(s->l, s->conf, &leaf,
-					s->conf->install[i].endpoints.item[k],
-					s->conf->names.item[0], s->why) == 0 &&
+					s->conf->install[i].endpoints.item[k], host ? host : "",
+					s->why) == 0 &&
 				s->ok;
 	return 0;
 }

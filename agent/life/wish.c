@@ -49,6 +49,8 @@ wish_text(const struct certificate_conf *c, char ret[WISH_TEXT])
 	add_field(&b, "L", c->subject.locality);
 	add_field(&b, "ST", c->subject.state);
 	add_field(&b, "C", c->subject.country);
+	add_field(&b, "serialNumber", c->subject.serial_number);
+	add_field(&b, "CN", c->subject.common_name);
 	buf_addf(&b, "\n");
 	add_names(&b, &c->names);
 	if (text_copy(ret, WISH_TEXT, buf_text(&b)))

@@ -35,6 +35,8 @@ static const struct yaml_key subject_keys[] = {
 	{"locality", read_field, offsetof(struct subject_rules, locality), 0},
 	{"state", read_field, offsetof(struct subject_rules, state), 0},
 	{"country", read_field, offsetof(struct subject_rules, country), 0},
+	{"serial_number", read_field, offsetof(struct subject_rules, serial_number), 0},
+	{"common_name", read_field, offsetof(struct subject_rules, common_name), 0},
 };
 
 /* Beside each rule, where the certificate has that field. */
@@ -44,6 +46,8 @@ static const size_t wish_offset[COUNT(subject_keys)] = {
 	offsetof(struct subject, locality),
 	offsetof(struct subject, state),
 	offsetof(struct subject, country),
+	offsetof(struct subject, serial_number),
+	offsetof(struct subject, common_name),
 };
 
 static const struct field_rule *
@@ -59,8 +63,8 @@ sane_subject(struct yaml *y, const void *slot, struct err *e)
 		if (field_at(slot, i)->need != FIELD_FREE)
 			return 0;
 	return yaml_fail(y, e,
-		"a rule about the subject has 'organization', 'unit', 'locality', 'state' or "
-		"'country'");
+		"a rule about the subject has 'organization', 'unit', 'locality', 'state', "
+		"'country', 'serial_number' or 'common_name'");
 }
 
 static int

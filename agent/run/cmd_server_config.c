@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "installed.h"
+#include "keystay/x509/names.h"
 
 /* A piece of the answer, of one or more lines; with --json they are collected into "lines". */
 static void PRINTF_LIKE(2, 3) put(struct run *r, const char *fmt, ...)
@@ -68,7 +69,8 @@ print_nginx(struct run *r, const struct certificate_conf *c, const struct token_
 	put(r, "server {\n\tlisten 443 ssl;");
 	AUTO(buf) struct buf names = BUF(256 * 1024);
 	for (size_t i = 0; i < c->names.count; i++)
-		buf_addf(&names, " %s", c->names.item[i]);
+		if (name_is_host(c->names.item[i]))
+			buf_addf(&names, " %s", c->names.item[i]);
 	put(r, "\tserver_name%s;", buf_text(&names));
 	for (size_t i = 0; i < c->keys; i++) {
 		const char *dot = i ? "." : "", *type = i ? key_type_word(c->key[i]) : "";

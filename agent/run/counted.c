@@ -50,8 +50,10 @@ look_at_endpoint(struct run *r, struct live *live, const struct certificate_conf
 	struct probe_answer answer;
 	int64_t before, after;
 	struct err ignored;
-	const char *name = c->names.item[0];
+	const char *name = names_first_host(&c->names);
 
+	if (!name)
+		name = "";
 	snprintf(sni, sizeof sni, "%s%s", name_is_wildcard(name) ? "keystay-check" : "",
 		name_is_wildcard(name) ? name + 1 : name);
 	const struct probe_request request = {

@@ -221,7 +221,7 @@ judge_names(const struct chain *c, const struct list *names, struct err *e)
 
 	if (!chain_names(c, &found))
 		return ossl_fail(
-			e, ERR_AUTHORITY, "the certificate has no list of DNS names and addresses");
+			e, ERR_AUTHORITY, "the certificate has no list of names that can be read");
 	for (size_t i = 0; i < names->count; i++)
 		if (!list_has(&found, names->item[i]))
 			return err_set(e, ERR_AUTHORITY, "the certificate lacks the name '%s'",

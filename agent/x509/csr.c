@@ -12,22 +12,23 @@
 static GENERAL_NAME *
 general_name(const char *name)
 {
+	static const int types[] = {[NAME_DNS] = GEN_DNS,
+		[NAME_IP] = GEN_IPADD,
+		[NAME_EMAIL] = GEN_EMAIL,
+		[NAME_URI] = GEN_URI};
 	unsigned char address[16];
 	GENERAL_NAME *g = GENERAL_NAME_new();
 	size_t len = strlen(name);
 	const void *data = name;
-	int type = GEN_DNS;
+	int type = types[name_kind(name)];
 
-	if (inet_pton(AF_INET, name, address) == 1) {
-		type = GEN_IPADD;
+	if (type == GEN_IPADD) {
 		data = address;
-		len = 4;
-	} else if (inet_pton(AF_INET6, name, address) == 1) {
-		type = GEN_IPADD;
-		data = address;
-		len = 16;
+		len = inet_pton(AF_INET, name, address) == 1 ? 4 : 16;
+		if (len == 16)
+			inet_pton(AF_INET6, name, address);
 	}
-	ASN1_STRING *value = type == GEN_DNS ? ASN1_IA5STRING_new() : ASN1_OCTET_STRING_new();
+	ASN1_STRING *value = type == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
 	if (!g || !value || ASN1_STRING_set(value, data, (int)len) != 1) {
 		GENERAL_NAME_free(g);
 		ASN1_STRING_free(value);
@@ -92,7 +93,8 @@ wished_subject(const struct csr_wish *w)
 		const char *field;
 		const char *value;
 	} fields[] = {{"C", s->country}, {"ST", s->state}, {"L", s->locality},
-		{"O", s->organization}, {"OU", s->unit}};
+		{"O", s->organization}, {"OU", s->unit}, {"serialNumber", s->serial_number},
+		{"CN", s->common_name}};
 
 	if (w->renews)
 		return X509_NAME_dup(X509_get_subject_name(w->renews));
@@ -191,32 +193,41 @@ csr_room(EVP_PKEY *public, const struct csr_wish *wish)
 	return len > 0 && signature > 0 ? (size_t)len + (size_t)signature + AROUND_SIGNATURE : 0;
 }
 
+/* One name of a SAN, normalised; false for a kind that is not known, and for what is no such name.
+ */
+static bool
+san_name(const GENERAL_NAME *g, char name[NAME_TEXT])
+{
+	char text[NAME_TEXT];
+	struct err ignored;
+	int type;
+	const ASN1_STRING *value = GENERAL_NAME_get0_value(g, &type);
+	const enum name_kind kind = type == GEN_EMAIL ? NAME_EMAIL
+				    : type == GEN_URI ? NAME_URI
+						      : NAME_DNS;
+
+	if (type != GEN_DNS && type != GEN_IPADD && type != GEN_EMAIL && type != GEN_URI)
+		return false;
+	const unsigned char *data = ASN1_STRING_get0_data(value);
+	int len = ASN1_STRING_length(value);
+	if (type == GEN_IPADD)
+		return (len == 4 || len == 16) &&
+		       inet_ntop(len == 4 ? AF_INET : AF_INET6, data, name, NAME_TEXT);
+	if (len <= 0 || len >= NAME_TEXT || memchr(data, 0, (size_t)len))
+		return false;
+	memcpy(text, data, (size_t)len);
+	text[len] = '\0';
+	return name_normal(text, name, &ignored) == 0 && name_kind(name) == kind;
+}
+
 bool
 san_names(const GENERAL_NAMES *san, struct list *ret)
 {
-	char text[NAME_TEXT], name[NAME_TEXT];
-	struct err ignored;
+	char name[NAME_TEXT];
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(san); i++) {
-		int type;
-		const ASN1_STRING *value =
-			GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(san, i), &type);
-		if (type != GEN_DNS && type != GEN_IPADD)
+		if (!san_name(sk_GENERAL_NAME_value(san, i), name))
 			return false;
-		const unsigned char *data = ASN1_STRING_get0_data(value);
-		int len = ASN1_STRING_length(value);
-		if (type == GEN_IPADD) {
-			if ((len != 4 && len != 16) ||
-				!inet_ntop(len == 4 ? AF_INET : AF_INET6, data, name, sizeof name))
-				return false;
-		} else {
-			if (len <= 0 || len >= NAME_TEXT || memchr(data, 0, (size_t)len))
-				return false;
-			memcpy(text, data, (size_t)len);
-			text[len] = '\0';
-			if (name_normal(text, name, &ignored) < 0 || name_is_ip(name))
-				return false;
-		}
 		if (!list_has(ret, name) && !list_add(ret, name))
 			return false;
 	}

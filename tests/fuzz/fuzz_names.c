@@ -3,6 +3,7 @@
 #include "keystay/base/text.h"
 #include "keystay/x509/names.h"
 
+#include <string.h>
 #include <strings.h>
 
 static void
@@ -15,10 +16,11 @@ names(const char *text)
 		MUST(e.kind == ERR_CONFIG && e.text[0] && fuzz_printable(e.text));
 		return;
 	}
-	MUST(*name && strlen(name) <= 253 && fuzz_printable(name));
+	MUST(*name && strlen(name) < NAME_TEXT && fuzz_printable(name));
 	/* What is normal already stays as it is. */
 	MUST(name_normal(name, again, &e) == 0 && text_same(name, again));
-	MUST(!name_is_wildcard(name) || !name_is_ip(name));
+	MUST(!name_is_wildcard(name) || name_kind(name) == NAME_DNS);
+	MUST(name_is_host(name) || strchr(name, ':') || strchr(name, '@'));
 }
 
 static void

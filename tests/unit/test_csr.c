@@ -111,6 +111,47 @@ make_of_fields(const char *const *fields, struct buf *ret)
 }
 #define FIELDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* 250 names of every kind, and every field of a subject: they are read back as they were given. */
+static void
+names_of_every_kind_and_all_fields_are_in_the_request(void **state)
+{
+	AUTO(buf) struct buf der = BUF(CSR_MAX);
+	AUTO(list) struct list many = {0}, found = {0};
+	static char locality[] = "Northbridge", region[] = "Yorkshire", number[] = "GB-LA-0042",
+		    www[] = "n0.example.org";
+	const struct subject s = {council, unit, locality, region, country, number, www};
+	const struct csr_wish w = {.subject = &s, .names = &many};
+	char name[256], line[400];
+
+	(void)state;
+	for (int i = 0; i < 246; i++) {
+		snprintf(name, sizeof name, "n%d.example.org", i);
+		assert_true(list_add(&many, name));
+	}
+	assert_true(list_add(&many, "2001:db8::1") && list_add(&many, "192.0.2.7") &&
+		    list_add(&many, "Web.Team@example.org") &&
+		    list_add(&many, "sip:pool@example.org"));
+	assert_ok(make(rsa3072, &w, &der));
+	assert_true(csr_has_names(der.text, der.len, &many));
+	AUTO(X509_REQ) X509_REQ *req = read_again(&der);
+	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(req);
+	GENERAL_NAMES *san = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+	assert_int_equal(sk_GENERAL_NAME_num(san), 250);
+	assert_true(san_names(san, &found));
+	assert_string_equal(found.item[248], "Web.Team@example.org");
+	assert_string_equal(found.item[249], "sip:pool@example.org");
+	GENERAL_NAMES_free(san);
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	X509_NAME_oneline(X509_REQ_get_subject_name(req), line, sizeof line);
+	assert_string_equal(line,
+		"/C=DE/ST=Yorkshire/L=Northbridge/O=Council/OU=IT/serialNumber=GB-LA-0042"
+		"/CN=n0.example.org");
+	/* An e-mail address is no DNS name of the same letters. */
+	free(many.item[249]);
+	many.item[249] = strdup("pool.example.org");
+	assert_false(csr_has_names(der.text, der.len, &many));
+}
+
 static void
 a_field_that_does_not_fit_is_refused(void **state)
 {
@@ -654,6 +695,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_of_every_kind_and_all_fields_are_in_the_request),
 		cmocka_unit_test(a_field_that_does_not_fit_is_refused),
 		cmocka_unit_test(fields_stand_behind_the_subject_in_their_order),
 		cmocka_unit_test(a_request_that_says_something_else_is_refused),

@@ -198,7 +198,7 @@ a_field_without_a_value_that_the_configuration_lacks_is_refused(void **state)
 	subject_is_refused(TEMPLATE("2.5.4.7"), "it wants the locality in the", "write it");
 	subject_is_refused(TEMPLATE("2.5.4.8"), "it wants the state in the", "write it");
 	subject_is_refused(
-		TEMPLATE("2.5.4.5"), "it wants the field 2.5.4.5 in the subject", "write it");
+		TEMPLATE("2.5.4.12"), "it wants the field 2.5.4.12 in the subject", "write it");
 	subject_is_refused(
 		TEMPLATE("1.3.6.1.4.1.99999.7"), "the field 1.3.6.1.4.1.99999.7 in", "write it");
 	/* Not the common name, although its OID begins so. */

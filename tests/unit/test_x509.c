@@ -81,13 +81,15 @@ a_leaf_that_is_not_what_was_asked_for_is_refused(void **state)
 		"lacks the name '192.0.2.7'");
 	/* An address as a DNS name is no address. */
 	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,DNS:192.0.2.7,IP:2001:db8::1",
-		"no list of DNS names and addresses");
+		"no list of names that can be read");
 	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1,DNS:evil."
 			  "example",
 		"a name that was not asked for: 'evil.example'");
 	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1,email:a@b.c",
-		"no list of DNS names and addresses");
-	REFUSED(s.names = NULL, "no list of DNS names and addresses");
+		"a name that was not asked for: 'a@b.c'");
+	REFUSED(s.names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.7,IP:2001:db8::1,RID:1.2.3",
+		"no list of names that can be read");
+	REFUSED(s.names = NULL, "no list of names that can be read");
 	REFUSED(s.until = NOW, "expired at 2026-09-21T14:13:20Z");
 	REFUSED(s.until = NOW - 1, "expired at");
 	REFUSED(s.from = NOW + 301, "is not valid before 2026-09-21T14:18:21Z");
@@ -636,8 +638,24 @@ names_are_normalised_or_refused(void **state)
 		{" a.example", NULL, "letters, digits"},
 		{"a.example\n", NULL, "letters, digits"},
 		{"a.example:443", NULL, "letters, digits"},
-		{"https://a.example/", NULL, "letters, digits"},
-		{"a@b.example", NULL, "letters, digits"},
+		{"@b.example", NULL, "before the '@'"},
+		{"a@", NULL, "no domain name"},
+		{".a@b.example", NULL, "before the '@'"},
+		{"a.@b.example", NULL, "before the '@'"},
+		{"a..b@b.example", NULL, "before the '@'"},
+		{"a b@b.example", NULL, "before the '@'"},
+		{"a@c@b.example", NULL, "before the '@'"},
+		{"\xc3\xa9@b.example", NULL, "before the '@'"},
+		{"a@*.b.example", NULL, "no domain name"},
+		{"a@192.0.2.7", NULL, "no domain name"},
+		{L63 "xx@b.example", NULL, "1 to 64 characters"},
+		{"https://a b/", NULL, "RFC 3986"},
+		{"https://a/<b>", NULL, "RFC 3986"},
+		{"https://b\xc3\xbc/", NULL, "RFC 3986"},
+		{"https://", NULL, "letters, digits"},
+		{"://a.example", NULL, "letters, digits"},
+		{"urn:", NULL, "letters, digits"},
+		{"mailto:a", NULL, "letters, digits"},
 		{"b\xc3\xbc"
 		 "cher.example",
 			NULL, "it is not ASCII"},
@@ -674,6 +692,12 @@ names_are_normalised_or_refused(void **state)
 		{"2001:db8:0:1:0:0:0:1", "2001:db8:0:1::1", NULL},
 		{"::", "::", NULL},
 		{"::ffff:192.0.2.7", "::ffff:192.0.2.7", NULL},
+		{"Web.Team+x@B.Example", "Web.Team+x@b.example", NULL},
+		{"SIP:Pool@b.example", "sip:Pool@b.example", NULL},
+		{"HTTPS://A.example/B?c=d#e", "https://A.example/B?c=d#e", NULL},
+		{"urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+			"urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8", NULL},
+		{"spiffe://council.example/web", "spiffe://council.example/web", NULL},
 	};
 	char name[NAME_TEXT];
 
@@ -726,6 +750,15 @@ names_are_compared_as_sets_and_told_apart(void **state)
 	assert_false(name_is_ip("192.0.2.7.example"));
 	assert_true(name_is_wildcard("*.a.example"));
 	assert_false(name_is_wildcard("a.*.example"));
+	assert_int_equal(name_kind("a.example"), NAME_DNS);
+	assert_int_equal(name_kind("2001:db8::1"), NAME_IP);
+	assert_int_equal(name_kind("a@b.example"), NAME_EMAIL);
+	assert_int_equal(name_kind("sip:a@b.example"), NAME_URI);
+	AUTO(list) struct list people = {0};
+	list_add(&people, "a@b.example");
+	assert_null(names_first_host(&people));
+	list_add(&people, "b.example");
+	assert_string_equal(names_first_host(&people), "b.example");
 }
 
 static int

@@ -11,7 +11,7 @@
 
 struct probe_request {
 	const char *endpoint; /* "127.0.0.1:443", "[::1]:443" or "name:443" */
-	const char *sni;      /* NULL or an IP address: none is sent */
+	const char *sni;      /* NULL, "" or an IP address: none is sent */
 	enum { PROBE_ANY, PROBE_ECDSA, PROBE_RSA } key; /* what the client says it can verify */
 	int limit_ms; /* for connecting and the handshake together */
 };

@@ -61,7 +61,7 @@ struct field_rule {
 };
 
 struct subject_rules {
-	struct field_rule organization, unit, locality, state, country;
+	struct field_rule organization, unit, locality, state, country, serial_number, common_name;
 };
 
 /* Certificates of `issuer` that are issued later than `after` are refused. */

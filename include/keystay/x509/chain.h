@@ -45,8 +45,8 @@ X509 *chain_at(const struct chain *c, size_t index);
 
 int chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e) MUST_USE;
 
-/* The names that the leaf is for, normalised; false when it has none, or others than DNS names and
- * addresses. */
+/* The names that the leaf is for, normalised; false when it has none, or of a kind that
+ * x509/names.h has not. */
 bool chain_names(const struct chain *c, struct list *ret);
 
 /* The DER of the leaf; the caller frees *ret with free. */

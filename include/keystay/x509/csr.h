@@ -10,13 +10,15 @@
 
 #include <openssl/x509v3.h>
 
-/* The subject fields that a certificate's `subject:` names; NULL = absent. There is no CN. */
+/* The subject fields that a certificate's `subject:` names; NULL = absent. */
 struct subject {
 	char *organization;
 	char *unit;
 	char *locality;
 	char *state;
-	char *country; /* two letters */
+	char *country;       /* two letters */
+	char *serial_number; /* of the organisation (X.520), not of the certificate */
+	char *common_name;   /* one of the names: for portals that ask for it */
 };
 
 /* No CSR is larger: 100 names of 253 bytes and an RSA-4096 key fit three times. */
@@ -26,7 +28,7 @@ struct subject {
 struct csr_wish {
 	const struct subject *subject; /* NULL = an empty one */
 	const struct list *fields;     /* behind it: "2.5.4.3=www.example.org"; NULL = none */
-	const struct list *names;      /* normalised; DNS and IP */
+	const struct list *names;      /* normalised (x509/names.h) */
 	/*
 	 * The certificate that it renews: its subject and its subjectAltName as they stand there
 	 * (RFC 7030 4.2.2), in the place of subject and fields, and it must be for `names`. NULL =
@@ -63,7 +65,7 @@ bool csr_has_names(const void *der, size_t len, const struct list *names);
 /* PEM of a DER request; the caller frees. */
 int csr_pem(const void *der, size_t len, char **ret, struct err *e) MUST_USE;
 
-/* Adds the DNS names and addresses of a SAN extension, normalised; false for any other kind. */
+/* Adds the names of a SAN extension, normalised; false for a kind that x509/names.h has not. */
 bool san_names(const GENERAL_NAMES *san, struct list *ret);
 
 #endif
