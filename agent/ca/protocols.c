@@ -2,8 +2,9 @@
 
 #include "acme_protocol.h"
 #include "est_protocol.h"
+#include "manual.h"
 
-static const struct ca_ops *const protocols[] = {&acme_ops, &est_ops};
+static const struct ca_ops *const protocols[] = {&acme_ops, &est_ops, &manual_ops};
 
 const struct ca_ops *
 ca_protocol(const char *word)
@@ -17,5 +18,5 @@ ca_protocol(const char *word)
 const char *
 ca_protocol_words(void)
 {
-	return "acme, est";
+	return "acme, est, manual";
 }

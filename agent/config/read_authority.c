@@ -60,7 +60,7 @@ read_account_key(struct yaml *y, void *authority, struct err *e)
 static const struct yaml_key keys[] = {
 	{"name", read_name, offsetof(struct authority_conf, name), YAML_REQUIRED},
 	{"protocol", read_protocol, 0, YAML_REQUIRED},
-	{"url", read_url, offsetof(struct authority_conf, url), YAML_REQUIRED},
+	{"url", read_url, offsetof(struct authority_conf, url), 0},
 	{"trust", yaml_text, offsetof(struct authority_conf, trust), 0},
 	{"issuer", yaml_text, offsetof(struct authority_conf, issuer), 0},
 	{"contact", yaml_list_or_one, offsetof(struct authority_conf, contact), 0},
@@ -68,6 +68,7 @@ static const struct yaml_key keys[] = {
 	{"profile", yaml_text, offsetof(struct authority_conf, profile), 0},
 	{"account_key", read_account_key, 0, 0},
 	{"policy", yaml_text, offsetof(struct authority_conf, policy), 0},
+	{"aia", yaml_bool, offsetof(struct authority_conf, aia), 0},
 };
 
 /* The keys of an authority depend on its protocol, which may come behind them: all are read. */
@@ -77,6 +78,12 @@ check_protocol(struct authority_conf *a, struct err *e)
 	bool acme = a->contact.count || a->agree_terms || a->profile || a->account_key.token ||
 		    a->policy;
 
+	if (a->aia && !a->ops->by_hand)
+		return mark_fail(
+			&a->at, e, "authority '%s': 'aia' is for 'protocol: manual' only", a->name);
+	if (!a->url && !a->ops->by_hand)
+		return mark_fail(&a->at, e, "authority '%s': 'protocol: %s' needs a 'url'", a->name,
+			a->ops->word);
 	if (a->ops->needs_account) {
 		if (!a->account_key.token)
 			return mark_fail(&a->at, e,
@@ -95,7 +102,14 @@ check_protocol(struct authority_conf *a, struct err *e)
 			"authority '%s': 'contact', 'agree_terms', 'profile', 'account_key' and 'policy' "
 			"are for 'protocol: acme' only",
 			a->name);
-	return read_est_check(a, e);
+	if (!a->ops->by_hand)
+		return read_est_check(a, e);
+	if (read_est_any(&a->est) || a->trust)
+		return mark_fail(&a->at, e,
+			"authority '%s': with 'protocol: manual' there is nothing to connect to: it has "
+			"'url' (of the portal, for people), 'issuer' and 'aia'",
+			a->name);
+	return 0;
 }
 
 int

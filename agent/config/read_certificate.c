@@ -130,6 +130,7 @@ static const struct yaml_key keys[] = {
 	{"authority", yaml_list_or_one, offsetof(struct certificate_conf, authority),
 		YAML_REQUIRED},
 	{"policy", yaml_text, offsetof(struct certificate_conf, policy), YAML_REQUIRED},
+	{"lifetime", yaml_duration, offsetof(struct certificate_conf, lifetime), 0},
 	{"challenge", read_challenge, 0, 0},
 	{"install", read_install, 0, 0},
 };

@@ -105,6 +105,7 @@ alert_success(struct life *l, const char *certificate)
 	alert_over(l, certificate, "failed", "it was renewed");
 	alert_over(l, certificate, "expiring", "it was renewed");
 	alert_over(l, certificate, "expired", "it was renewed");
+	alert_over(l, certificate, "by-hand", "its certificate was brought and installed");
 }
 
 void

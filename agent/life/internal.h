@@ -43,9 +43,11 @@ struct work {
 	bool open;             /* not yet done, failed or given up in this run */
 	bool armed[PARTS_MAX]; /* ca_order.armed, per part */
 	when_t part_not_before[PARTS_MAX];
-	uint64_t activated; /* life.clock when this version became live; 0 = not in this run */
-	uint32_t told;      /* rules whose warnings and waivers were told, a bit each */
-	bool dropped;       /* its attempt is deleted: a failure of it is not stored */
+	uint64_t activated;     /* life.clock when this version became live; 0 = not in this run */
+	uint32_t told;          /* rules whose warnings and waivers were told, a bit each */
+	uint32_t waived;        /* rules that a person waives by hand, this once */
+	const char *waived_for; /* the reason; borrowed */
+	bool dropped;           /* its attempt is deleted: a failure of it is not stored */
 	char doing[128];
 };
 

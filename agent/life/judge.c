@@ -2,13 +2,20 @@
 
 #include <string.h>
 
+/* Broken, and nobody at the shell answers for it. */
+static bool
+is_refused(const struct work *w, const struct judgement judged[RULES], int rule)
+{
+	return judged[rule].verdict == VERDICT_REFUSED && !(w->waived & 1u << rule);
+}
+
 static int
 refuse(const struct work *w, const struct judgement judged[RULES], struct err *e)
 {
 	AUTO(buf) struct buf broken = BUF(1200);
 
 	for (int r = 0; r < RULES; r++)
-		if (judged[r].verdict == VERDICT_REFUSED)
+		if (is_refused(w, judged, r))
 			buf_addf(&broken, "%s%s (%s): %s", broken.len ? "; " : "",
 				rule_word((enum rule)r), judged[r].value, judged[r].text);
 	err_set(e, ERR_POLICY, "policy '%s' refuses it: %s", w->policy->name, buf_text(&broken));
@@ -20,6 +27,10 @@ tell_rule(struct life *l, struct work *w, enum rule rule, const struct judgement
 {
 	struct err why;
 
+	if (j->verdict == VERDICT_REFUSED)
+		return life_journal(l, w->conf->name, "", "waived", w->attempt.step, e,
+			"policy '%s', %s (%s): %s; waived by hand: %s", w->policy->name,
+			rule_word(rule), j->value, j->text, w->waived_for);
 	if (j->verdict == VERDICT_WAIVED)
 		return life_journal(l, w->conf->name, "", "waived", w->attempt.step, e,
 			"policy '%s', %s (%s): %s", w->policy->name, rule_word(rule), j->value,
@@ -34,12 +45,14 @@ tell_rule(struct life *l, struct work *w, enum rule rule, const struct judgement
 static int
 follow(struct life *l, struct work *w, const struct judgement judged[RULES], struct err *e)
 {
+	bool refused = false;
+
 	for (int r = 0; r < RULES; r++)
-		if (judged[r].verdict == VERDICT_REFUSED)
-			return refuse(w, judged, e);
+		refused = refused || is_refused(w, judged, r);
+	if (refused)
+		return refuse(w, judged, e);
 	for (int r = 0; r < RULES; r++) {
-		bool tell =
-			judged[r].verdict == VERDICT_WARN || judged[r].verdict == VERDICT_WAIVED;
+		bool tell = judged[r].verdict >= VERDICT_WARN;
 		if (!tell || w->told & 1u << r)
 			continue;
 		w->told |= 1u << r;

@@ -272,7 +272,8 @@ begin_attempt(struct life *l, struct work *w, const struct wish *wish, const cha
 	else
 		text_copy(a->reason, sizeof a->reason, wish->reason);
 	text_copy(a->key_mode, sizeof a->key_mode, key_modes[wish->key]);
-	text_copy(a->authority, sizeof a->authority, w->conf->authority.item[0]);
+	text_copy(a->authority, sizeof a->authority,
+		wish->authority ? wish->authority : w->conf->authority.item[0]);
 }
 
 /* A stored attempt whose key types or authority are no longer configured begins anew. */

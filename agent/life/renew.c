@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "keystay/base/log.h"
+#include "keystay/life/by_hand.h"
 #include "keystay/life/keys.h"
 #include "alert.h"
 #include "counters.h"
@@ -284,6 +285,20 @@ look_after_keys(struct life *l, struct err *e)
 	return life_retire(l, &done, e);
 }
 
+/* What is open is waited for by somebody else. */
+static void
+say_waiting(const struct life *l, const struct work *w, struct err *ret)
+{
+	const struct authority_conf *a = config_authority(l->config, w->attempt.authority);
+
+	if (a && a->ops->by_hand && step_of(w->attempt.step) == STEP_ORDER) {
+		hand_waits(w->conf, a, ret);
+		return;
+	}
+	err_set(ret, ERR_WAIT, "certificate '%s': step %s%s%s", w->conf->name, w->attempt.step,
+		*w->doing ? ": " : "", w->doing);
+}
+
 static int
 go(struct life *l, when_t wait, struct err *e)
 {
@@ -309,9 +324,7 @@ go(struct life *l, when_t wait, struct err *e)
 	for (size_t i = 0; i < l->works; i++)
 		if (l->work[i]->open) {
 			struct err why;
-			err_set(&why, ERR_WAIT, "certificate '%s': step %s%s%s",
-				l->work[i]->conf->name, l->work[i]->attempt.step,
-				*l->work[i]->doing ? ": " : "", l->work[i]->doing);
+			say_waiting(l, l->work[i], &why);
 			give_up(l->work[i], LIFE_WAITING, &why);
 		}
 	return 0;

@@ -1,11 +1,13 @@
 /* Submit to the authority and poll it, a stage at a time, until every part has its chain. */
 #include <string.h>
 
+#include "keystay/life/by_hand.h"
 #include "keystay/state/accounts.h"
 #include "keystay/state/inventory.h"
 #include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
 #include "keystay/x509/ossl.h"
+#include "alert.h"
 #include "internal.h"
 #include "judge.h"
 #include "shown.h"
@@ -195,6 +197,16 @@ ordered(const struct work *w)
 	return true;
 }
 
+/* Nothing goes on by itself: somebody must carry the request. */
+static void
+tell_people(struct life *l, const struct work *w, const struct authority_conf *conf)
+{
+	struct err why;
+
+	hand_waits(w->conf, conf, &why);
+	alert_tell(l, w->conf->name, "by-hand", &why);
+}
+
 int
 step_order(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 {
@@ -230,5 +242,7 @@ step_order(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 		*ret = OUTCOME_PARK;
 	}
 	w->attempt.not_before = *ret == OUTCOME_PARK ? earliest : 0;
+	if (*ret == OUTCOME_PARK && conf->ops->by_hand)
+		tell_people(l, w, conf);
 	return 0;
 }

@@ -73,7 +73,9 @@ record_part(struct life *l, struct work *w, const struct part *p, struct certifi
 	text_copy(v.issuer, sizeof v.issuer, facts.issuer);
 	text_copy(v.fingerprint, sizeof v.fingerprint, facts.fingerprint);
 	text_copy(v.ari_id, sizeof v.ari_id, facts.ari_id);
-	if (conf && account_get(l->db, conf->name, conf->url, &account, &found, e) < 0)
+	found = false;
+	if (conf && conf->ops->needs_account &&
+		account_get(l->db, conf->name, conf->url, &account, &found, e) < 0)
 		return -1;
 	if (conf && found)
 		text_copy(v.account, sizeof v.account, account.url);

@@ -6,6 +6,7 @@
 #include "internal.h"
 #include "judge.h"
 #include "trust.h"
+#include "verify.h"
 
 /* A policy that says what its certificates are for, and not for servers. */
 static bool
@@ -14,9 +15,9 @@ is_not_for_servers(const struct policy *p)
 	return p->rule[RULE_REQUIRED_EKU].set && !list_has(&p->eku, "serverAuth");
 }
 
-/* *ret_useless says whether it is the chain that will not do. */
-static int
-verify_part(struct life *l, struct work *w, struct part *p, bool *ret_useless, struct err *e)
+int
+verify_chain(struct life *l, struct work *w, const struct part *p, const char *pem,
+	const struct list *names, bool *ret_useless, struct err *e)
 {
 	const struct authority_conf *conf = config_authority(l->config, w->attempt.authority);
 	AUTO(EVP_PKEY) EVP_PKEY *public = NULL;
@@ -37,14 +38,14 @@ verify_part(struct life *l, struct work *w, struct part *p, bool *ret_useless, s
 		return -1;
 	const struct chain_wish wish = {
 		.public = public,
-		.names = &w->conf->names,
+		.names = names,
 		.now = services_now(l->services),
 		.anchors = *learned ? learned
 			   : conf   ? conf->issuer
 				    : NULL,
 		.not_a_server = is_not_for_servers(w->policy),
 	};
-	if (chain_parse(p->chain, strlen(p->chain), &chain, e) == 0 &&
+	if (chain_parse(pem, strlen(pem), &chain, e) == 0 &&
 		chain_judge(chain, &wish, &anchored, e) == 0 &&
 		judge_chain(l, w, row.id, public, chain, e) == 0)
 		return 0;
@@ -60,7 +61,7 @@ step_verify(struct life *l, struct work *w, enum outcome *ret, struct err *e)
 	for (size_t i = 0; i < w->attempt.parts; i++) {
 		struct part *p = &w->attempt.part[i];
 		bool useless = !p->chain;
-		if (p->chain && verify_part(l, w, p, &useless, e) == 0)
+		if (p->chain && verify_chain(l, w, p, p->chain, &w->conf->names, &useless, e) == 0)
 			continue;
 		/* What it gave is of no use: the next try makes a new order with the same request.
 		 */

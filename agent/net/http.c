@@ -299,8 +299,8 @@ set_options(struct http *h, const struct http_request *r, struct incoming *in,
 
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->said);
 	curl_easy_setopt(c, CURLOPT_URL, r->url);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, r->plain ? "https,http" : "https");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, r->plain ? "https,http" : "https");
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, r->follow && r->method != HTTP_POST ? 1L : 0L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, 3L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -407,6 +407,8 @@ http_send(struct http *h, const struct http_request *r, struct http_answer *ret,
 	h->refused_us = false;
 	if (!h->trust && !h->anchors && (r->login || r->method == HTTP_POST || h->tls.certificate))
 		BUG("something of ours for a server that nothing is known of");
+	if (r->plain && (r->login || r->method == HTTP_POST || h->tls.certificate))
+		BUG("something of ours for anybody on the way");
 	AUTO(char) char *body = r->complete ? calloc(1, r->body_len + 1) : NULL;
 	if (r->complete && !(in.body = body))
 		return err_set(e, ERR_FAILED, "no memory for a request");

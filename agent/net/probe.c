@@ -131,7 +131,8 @@ probe(const struct probe_request *r, struct probe_answer *ret, struct err *e)
 	SSL_CTX *ctx = make_context(r);
 	SSL *ssl = ctx ? SSL_new(ctx) : NULL;
 	if (!ssl || SSL_set_fd(ssl, fd) != 1 ||
-		(r->sni && *r->sni && !name_is_ip(r->sni) && SSL_set_tlsext_host_name(ssl, r->sni) != 1))
+		(r->sni && *r->sni && !name_is_ip(r->sni) &&
+			SSL_set_tlsext_host_name(ssl, r->sni) != 1))
 		ossl_fail(e, ERR_FAILED, "cannot set up a handshake");
 	else if (shake_hands(ssl, fd, r->endpoint, until, e) == 0)
 		rc = read_leaf(ssl, r->endpoint, &answer, e);

@@ -6,7 +6,9 @@
 
 extern const struct command command_account;
 extern const struct command command_check;
+extern const struct command command_csr;
 extern const struct command command_history;
+extern const struct command command_import;
 extern const struct command command_install;
 extern const struct command command_issue;
 extern const struct command command_keys;

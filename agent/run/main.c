@@ -23,6 +23,8 @@ static const struct command *const commands[] = {
 	&command_issue,
 	&command_renew,
 	&command_run,
+	&command_csr,
+	&command_import,
 	&command_install,
 	&command_rollback,
 	&command_revoke,

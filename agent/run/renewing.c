@@ -38,6 +38,7 @@ int
 show_result(struct run *r, const struct life_result *result)
 {
 	const char *name = result->conf->name;
+	bool by_hand = result->err.kind == ERR_WAIT && result->err.hint[0];
 	char text[WHEN_TEXT];
 	json_t *json = json_pack("{s:s, s:s}", "name", name, "result", state_text(result->state));
 
@@ -53,10 +54,16 @@ show_result(struct run *r, const struct life_result *result)
 		run_say(r, "%s: done", name);
 		return EXIT_DONE;
 	case LIFE_WAITING:
-		run_say(r, "%s: waiting, not before %s%s", name,
-			when_format(result->not_before, text),
-			r->stopping ? "" : "; run the command again then");
+		/* For what a person can do about it no time of day matters. */
+		if (by_hand)
+			run_say(r, "%s: waiting", name);
+		else
+			run_say(r, "%s: waiting, not before %s%s", name,
+				when_format(result->not_before, text),
+				r->stopping ? "" : "; run the command again then");
 		run_say(r, "  %s", result->err.text);
+		if (by_hand)
+			run_say(r, "  hint: %s", result->err.hint);
 		return EXIT_WAITING;
 	case LIFE_FAILED:
 		break;

@@ -240,8 +240,8 @@ certs_of_key(const struct certs *c, EVP_PKEY *public, X509 **ret, struct err *e)
 	return 0;
 }
 
-static X509 *
-issuer_in(const struct certs *c, X509 *of)
+X509 *
+certs_issuer(const struct certs *c, X509 *of)
 {
 	for (size_t i = 0; c && i < c->count; i++) {
 		X509 *x = c->item[i];
@@ -249,6 +249,7 @@ issuer_in(const struct certs *c, X509 *of)
 			X509_verify(of, X509_get0_pubkey(x)) == 1)
 			return x;
 	}
+	ERR_clear_error();
 	return NULL;
 }
 
@@ -269,9 +270,9 @@ certs_chain(X509 *leaf, const struct certs *c, const struct certs *more, char **
 	for (int n = 0; bio && x && n < CHAIN_COUNT_MAX; n++) {
 		if (PEM_write_bio_X509(bio, x) != 1)
 			break;
-		X509 *issuer = self_signed(x) ? NULL : issuer_in(c, x);
+		X509 *issuer = self_signed(x) ? NULL : certs_issuer(c, x);
 		if (!issuer && !self_signed(x))
-			issuer = issuer_in(more, x);
+			issuer = certs_issuer(more, x);
 		x = issuer && !self_signed(issuer) ? issuer : NULL;
 	}
 	ERR_clear_error();

@@ -43,7 +43,7 @@ struct est_conf {
 struct authority_conf {
 	char *name;
 	const struct ca_ops *ops; /* from `protocol:` */
-	char *url;
+	char *url;                /* NULL where the protocol needs none */
 	struct list contact;
 	bool agree_terms;
 	char *trust;   /* a PEM bundle or "system", for the HTTPS connection; NULL = `bootstrap` */
@@ -55,6 +55,7 @@ struct authority_conf {
 	} account_key;
 	char *policy; /* whose limits hold for the account key; NULL = none */
 	struct est_conf est;
+	bool aia; /* missing CA certificates may be fetched from where the certificate says */
 	struct mark at;
 };
 
@@ -159,6 +160,7 @@ struct ca_ops {
 	bool needs_account;   /* and an `account_key:` */
 	bool signs;       /* it has requests signed by its own rules, and renews by certificate */
 	bool has_anchors; /* it says which CAs it issues by (RFC 7030 4.1) */
+	bool by_hand;     /* a person carries request and answer: its orders wait for that */
 	/* Prepares a session; no request is sent yet. The caller ends it with close. */
 	int (*open)(const struct authority_conf *conf, const struct ca_needs *needs, void **ret,
 		struct err *e);

@@ -20,6 +20,7 @@ struct certificate_conf {
 	size_t keys;           /* at least one, no repeats */
 	struct list authority; /* in order; at least one */
 	char *policy;
+	when_t lifetime; /* that is bought: what people bring must live as long; 0 = not said */
 	struct challenge_conf challenge; /* type NULL = none is configured */
 	struct target_conf *install;
 	size_t installs;

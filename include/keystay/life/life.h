@@ -89,6 +89,7 @@ struct wish {
 	bool due;          /* only if it is due by its time or its attempt */
 	enum key_mode key; /* auto: what the policy says */
 	const char *reason;
+	const char *authority; /* a new attempt begins there; NULL = at the certificate's first */
 };
 
 /*

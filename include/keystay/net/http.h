@@ -1,6 +1,7 @@
 /*
- * HTTPS requests to an authority, one after the other on one kept connection. HTTPS only, every
- * answer under a ceiling, every request under a deadline, no redirect but where asked for.
+ * HTTPS requests to an authority, one after the other on one kept connection. HTTPS only (but for
+ * what `plain` is for), every answer under a ceiling, every request under a deadline, no redirect
+ * but where asked for.
  */
 #ifndef KEYSTAY_NET_HTTP_H
 #define KEYSTAY_NET_HTTP_H
@@ -34,9 +35,10 @@ struct http_request {
 	const char *accept; /* may be NULL */
 	const void *body;
 	size_t body_len;
-	size_t ceiling;                 /* of the answer's body */
-	bool follow;                    /* up to 3 redirects, to https only; never for POST */
-	const char *header;             /* one field more, "Name: value"; NULL = none */
+	size_t ceiling;     /* of the answer's body */
+	bool follow;        /* up to 3 redirects, to https only; never for POST */
+	bool plain;         /* http:// may be asked, without a login: the answer proves nothing */
+	const char *header; /* one field more, "Name: value"; NULL = none */
 	const struct http_login *login; /* NULL = none */
 	/*
 	 * Writes the body anew when the connection is there, on a fresh one: at most `room` (the

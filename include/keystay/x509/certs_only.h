@@ -42,6 +42,9 @@ X509 *certs_at(const struct certs *c, size_t index); /* borrowed */
 /* The one with this public key, borrowed: ERR_AUTHORITY for none, and for two that differ. */
 int certs_of_key(const struct certs *c, EVP_PKEY *public, X509 **ret, struct err *e) MUST_USE;
 
+/* Whoever signed it, among them; NULL for none. Borrowed. */
+X509 *certs_issuer(const struct certs *c, X509 *of);
+
 /*
  * PEM of `leaf` and what it was issued by, as far as that is found in `c` and then in `more` (NULL
  * = nowhere else); a self-signed certificate ends the row and stays out. Caller frees.

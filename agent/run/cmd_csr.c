@@ -1,0 +1,215 @@
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keystay/base/file.h"
+#include "keystay/life/by_hand.h"
+#include "keystay/x509/names.h"
+#include "living.h"
+
+struct request {
+	const char *name;
+	const char *out; /* NULL = standard output */
+	enum key_mode key;
+};
+
+static bool
+key_mode_of(const char *word, enum key_mode *ret)
+{
+	static const char *const words[] = {
+		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (text_same(words[i], word)) {
+			*ret = (enum key_mode)i;
+			return true;
+		}
+	return false;
+}
+
+/* --- for the person who carries it */
+
+static void
+tell_subject(FILE *to, const struct subject *s)
+{
+	const struct {
+		const char *word, *value;
+	} fields[] = {{"O", s->organization}, {"OU", s->unit}, {"L", s->locality}, {"ST", s->state},
+		{"C", s->country}, {"serialNumber", s->serial_number}, {"CN", s->common_name}};
+	bool any = false;
+
+	fprintf(to, "subject      ");
+	for (size_t i = 0; i < COUNT(fields); i++)
+		if (fields[i].value) {
+			fprintf(to, "%s%s=%s", any ? ", " : "", fields[i].word, fields[i].value);
+			any = true;
+		}
+	fprintf(to, "%s\n", any ? "" : "none");
+}
+
+static void
+tell_names(FILE *to, const struct list *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		enum name_kind kind = name_kind(names->item[i]);
+		if (i == 0)
+			fprintf(to, "names %-6zu ", names->count);
+		else
+			fprintf(to, "%13s", "");
+		fprintf(to, "%s%s%s%s\n", names->item[i], kind == NAME_DNS ? "" : " (",
+			kind == NAME_DNS ? "" : name_kind_word(kind), kind == NAME_DNS ? "" : ")");
+	}
+}
+
+static void
+tell(struct run *r, const struct certificate_conf *c, const struct hand_requests *all,
+	const struct request *q)
+{
+	FILE *to = q->out ? stdout : stderr;
+	char at[WHEN_TEXT];
+
+	if (r->quiet || r->json)
+		return;
+	fprintf(to, "certificate  %s%s%s\n", c->name, c->owner && *c->owner ? ", owner " : "",
+		c->owner ? c->owner : "");
+	fprintf(to, "authority    %s%s%s\n", all->authority->name, all->authority->url ? ": " : "",
+		all->authority->url ? all->authority->url : "");
+	for (size_t i = 0; i < all->parts; i++) {
+		const struct key_row *k = &all->part[i].key;
+		fprintf(to, "key          %s in token '%s', made %s\n", k->type, k->token,
+			when_format(k->created_at, at));
+		fprintf(to, "             SHA-256 of the public key %s\n", k->public_hash);
+	}
+	tell_subject(to, &c->subject);
+	tell_names(to, &c->names);
+	if (all->parts)
+		fprintf(to, "%s %s\n", all->again ? "waits since " : "asked at    ",
+			when_format(all->part[0].asked_at, at));
+	fprintf(to, "next         %s%s%s to the portal; then 'keystay import %s FILE'\n",
+		q->out ? "take '" : "take the request", q->out ? q->out : "", q->out ? "'" : "",
+		c->name);
+}
+
+/* --- the request itself */
+
+static void
+report(struct run *r, const struct certificate_conf *c, const struct hand_requests *all)
+{
+	for (size_t i = 0; i < all->parts; i++)
+		run_report(r, "requests",
+			json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:s}", "certificate", c->name,
+				"authority", all->authority->name, "key_type",
+				all->part[i].key.type, "public_key_sha256",
+				all->part[i].key.public_hash, "asked_at",
+				json_when(all->part[i].asked_at), "again", all->again, "csr",
+				all->part[i].csr));
+}
+
+/* The first into FILE, those of other key types into FILE.TYPE: a portal takes one at a time. */
+static int
+write_files(const struct hand_requests *all, const char *out, struct err *e)
+{
+	char path[4200];
+
+	for (size_t i = 0; i < all->parts; i++) {
+		snprintf(path, sizeof path, "%s%s%s", out, i ? "." : "",
+			i ? all->part[i].key.type : "");
+		if (file_replace(path, all->part[i].csr, strlen(all->part[i].csr), 0644,
+			    FILE_SAME_OWNER, FILE_SAME_GROUP, e) < 0)
+			return err_hint(
+				e, "the request waits all the same: 'keystay csr' shows it again");
+	}
+	return 0;
+}
+
+static int
+show(struct run *r, const struct certificate_conf *c, const struct request *q,
+	const struct hand_requests *all, struct err *e)
+{
+	report(r, c, all);
+	if (q->out && write_files(all, q->out, e) < 0)
+		return -1;
+	for (size_t i = 0; !q->out && !r->json && i < all->parts; i++)
+		fputs(all->part[i].csr, stdout);
+	fflush(stdout);
+	tell(r, c, all, q);
+	return 0;
+}
+
+/* One that waits is given up for another key only by somebody who knows. */
+static int
+confirm(struct run *r, struct life *l, const struct request *q, struct err *e)
+{
+	char since[WHEN_TEXT];
+	when_t waits;
+
+	if (q->key == KEY_AUTO)
+		return 0;
+	if (hand_waiting(life_db(l), r->config, q->name, &waits, e) < 0)
+		return -1;
+	return waits ? run_confirm(r, e,
+			       "the request of '%s' that waits since %s is for the key that was "
+			       "chosen then; with '--key' it may be given up, and an answer to it "
+			       "would be refused",
+			       q->name, when_format(waits, since))
+		     : 0;
+}
+
+static int
+make_request(struct run *r, const struct request *q, struct err *e)
+{
+	AUTO(hand_requests) struct hand_requests all = {.parts = 0};
+	const struct certificate_conf *c;
+	struct life *l;
+
+	if (run_need_config(r, e) < 0)
+		return -1;
+	if (!(c = config_certificate(r->config, q->name)))
+		return run_no_certificate(r, q->name, e);
+	if (run_open_life(r, "csr", &l, e) < 0)
+		return -1;
+	int rc = confirm(r, l, q, e);
+	if (rc == 0)
+		rc = life_request(l, c, q->key, &all, e);
+	life_close(l);
+	return rc < 0 ? -1 : show(r, c, q, &all, e);
+}
+
+static int
+main_csr(struct run *r, int argc, char **argv)
+{
+	struct request q = {.key = KEY_AUTO};
+	struct err e;
+
+	for (int i = 0; i < argc; i++) {
+		if (text_same(argv[i], "--out") && i + 1 < argc)
+			q.out = argv[++i];
+		else if (text_same(argv[i], "--key") && i + 1 < argc) {
+			if (!key_mode_of(argv[++i], &q.key))
+				return run_usage(r, &command_csr, "--key is new, same or auto");
+		} else if (argv[i][0] == '-' || q.name)
+			return run_usage(r, &command_csr, "what is '%s'?", argv[i]);
+		else
+			q.name = argv[i];
+	}
+	if (!q.name)
+		return run_usage(r, &command_csr, "which certificate?");
+	return make_request(r, &q, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
+}
+
+static const struct command_option options[] = {
+	{"--out", "FILE", "write the request there, not to standard output"},
+	{"--key", "new|same|auto", "which key; auto: what the policy says"},
+	{0},
+};
+
+const struct command command_csr = {
+	.name = "csr",
+	.synopsis = "NAME [--out FILE] [--key new|same|auto]",
+	.summary = "make (or show again) the request that a person takes to a CA's portal",
+	.options = options,
+	.example = "keystay csr uc --out uc.csr",
+	.main = main_csr,
+};
