@@ -48,12 +48,25 @@ by_time(const struct policy *p, const struct due_row *r, struct due *d)
 		earlier(d, r->chosen_at, "renewal window of the authority");
 }
 
+when_t
+due_thaw(const struct policy *p, when_t installed_at, when_t now, when_t due, when_t deadline)
+{
+	when_t at = policy_thaw(p, now, due, deadline), after;
+
+	/* It came on the day before that freeze, or later: coming again before it is of no use. */
+	if (at >= due || installed_at < policy_thaw(p, 0, due, deadline) ||
+		!policy_frozen(p, due, &after))
+		return at;
+	return after < deadline ? after : deadline;
+}
+
 /* Before a freeze that it falls in, or else after it, but never so late that time presses. */
 static void
-keep_out_of_freeze(const struct policy *p, when_t now, struct due *d)
+keep_out_of_freeze(const struct policy *p, const struct due_row *r, when_t now, struct due *d)
 {
 	static const char moved[] = ", moved by a freeze";
-	when_t at = policy_thaw(p, now, d->at, d->press_at > d->at ? d->press_at : d->at);
+	when_t at =
+		due_thaw(p, r->installed_at, now, d->at, d->press_at > d->at ? d->press_at : d->at);
 
 	if (at == d->at)
 		return;
@@ -121,7 +134,7 @@ due_of(const struct policy *p, const struct due_row *r, const char *wish, when_t
 		}
 	}
 	if (!d.urgent)
-		keep_out_of_freeze(p, now, &d);
+		keep_out_of_freeze(p, r, now, &d);
 	*ret = d;
 }
 

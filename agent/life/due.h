@@ -42,6 +42,10 @@ struct due {
 void due_of(const struct policy *p, const struct due_row *row, const char *wish, when_t now,
 	struct due *ret);
 
+/* policy_thaw for a certificate that was installed at that moment. */
+when_t due_thaw(
+	const struct policy *p, when_t installed_at, when_t now, when_t due, when_t deadline);
+
 /* When the authority is to be asked for the window of a part; 0 = now, DUE_NEVER = never. */
 when_t due_ask_at(const struct config *c, const struct due_row *row, when_t now);
 

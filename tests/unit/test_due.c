@@ -249,6 +249,39 @@ a_freeze_moves_it_earlier_and_never_past_the_time_that_presses(void **state)
 		NOW - 1, CAUSE_COMPROMISED);
 }
 
+/* Six days are renewed after three: what comes on Thursday evening is due on Sunday. */
+static void
+what_came_just_before_a_freeze_does_not_come_again_before_it(void **state)
+{
+	static const char weekends[] = "{freeze: [{weekly: \"fri 18:00 - mon 08:00\"}]}";
+	struct due_row r = row();
+	(void)state;
+
+	/* Thursday, 17 September 2026, 18:05; NOW is the Monday after it, in the afternoon. */
+	r.not_before = r.installed_at = r.key_made_at = when_from_utc(2026, 9, 17, 18, 5, 0);
+	r.not_after = r.not_before + 6 * DAY;
+	policies_free(policies);
+	const struct policy *p = policy_of_rules(weekends, &policies);
+	for (when_t now = r.installed_at; now < when_from_utc(2026, 9, 21, 8, 0, 0); now += HOUR) {
+		struct due d;
+		due_of(p, &r, SAME, now, &d);
+		assert_int_equal(d.at, when_from_utc(2026, 9, 21, 8, 0, 0));
+	}
+	/* One that came before it is renewed for the freeze. */
+	r.not_before = r.installed_at = r.key_made_at = when_from_utc(2026, 9, 17, 0, 0, 0);
+	r.not_after = r.not_before + 6 * DAY;
+	struct due d;
+	due_of(p, &r, SAME, r.installed_at, &d);
+	assert_int_equal(d.at, when_from_utc(2026, 9, 17, 18, 0, 0));
+	/* A freeze that is longer than it lives does not let it end. */
+	policies_free(policies);
+	p = policy_of_rules("{freeze: [{from: 2026-09-18, to: 2026-10-10}]}", &policies);
+	r.not_before = r.installed_at = r.key_made_at = when_from_utc(2026, 9, 17, 18, 5, 0);
+	r.not_after = r.not_before + 6 * DAY;
+	due_of(p, &r, SAME, r.installed_at + MINUTE, &d);
+	assert_int_equal(d.at, d.press_at);
+}
+
 static void
 one_that_is_due_as_soon_as_it_is_there_rests(void **state)
 {
@@ -462,6 +495,7 @@ main(void)
 		cmocka_unit_test(what_happened_is_due_then),
 		cmocka_unit_test(the_state_of_the_key_counts_whatever_is_stored),
 		cmocka_unit_test(a_freeze_moves_it_earlier_and_never_past_the_time_that_presses),
+		cmocka_unit_test(what_came_just_before_a_freeze_does_not_come_again_before_it),
 		cmocka_unit_test(one_that_is_due_as_soon_as_it_is_there_rests),
 		cmocka_unit_test(of_several_key_types_the_first_counts_and_what_presses),
 		cmocka_unit_test(what_is_worked_out_is_stored_once),
