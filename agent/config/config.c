@@ -44,6 +44,18 @@ read_certificates(struct yaml *y, void *config, struct err *e)
 }
 
 static int
+read_contracts(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_each_item(y, "a list of contracts", read_contract, config, e);
+}
+
+static int
+read_validations(struct yaml *y, void *config, struct err *e)
+{
+	return yaml_each_item(y, "a list of validations", read_validation, config, e);
+}
+
+static int
 read_argv(struct yaml *y, void *list_slot, struct err *e)
 {
 	struct list *argv = list_slot;
@@ -70,6 +82,8 @@ static const struct yaml_key top[] = {
 	{"tokens", read_tokens, 0, 0},
 	{"authorities", read_authorities, 0, 0},
 	{"certificates", read_certificates, 0, 0},
+	{"contracts", read_contracts, 0, 0},
+	{"validations", read_validations, 0, 0},
 	{"alert", read_alert, 0, 0},
 };
 
@@ -293,7 +307,7 @@ check_references(struct config *c, struct err *e)
 	for (size_t i = 0; i < c->certificates; i++)
 		if (check_certificate(c, &c->certificate[i], e) < 0)
 			return -1;
-	return 0;
+	return contracts_check(c, e);
 }
 
 int
@@ -328,6 +342,10 @@ config_free(struct config *c)
 		authority_conf_clear(&c->authority[i]);
 	for (size_t i = 0; i < c->certificates; i++)
 		certificate_conf_clear(&c->certificate[i]);
+	for (size_t i = 0; i < c->contracts; i++)
+		contract_conf_clear(&c->contract[i]);
+	for (size_t i = 0; i < c->validations; i++)
+		validation_conf_clear(&c->validation[i]);
 	policies_free(c->policies);
 	while (c->files) {
 		struct config_file *f = c->files;
@@ -341,6 +359,8 @@ config_free(struct config *c)
 	free(c->token);
 	free(c->authority);
 	free(c->certificate);
+	free(c->contract);
+	free(c->validation);
 	free(c->state);
 	free(c->path);
 	free(c);

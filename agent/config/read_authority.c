@@ -57,6 +57,30 @@ read_account_key(struct yaml *y, void *authority, struct err *e)
 	return yaml_mapping(y, "'account_key'", account_keys, COUNT(account_keys), authority, e);
 }
 
+static const struct yaml_key limit_keys[] = {
+	{"certificates", yaml_number, offsetof(struct rate_limit, certificates), YAML_REQUIRED},
+	{"per", yaml_duration, offsetof(struct rate_limit, per), YAML_REQUIRED},
+};
+
+static int
+read_rate_limit(struct yaml *y, void *authority, struct err *e)
+{
+	struct authority_conf *a = authority;
+	struct rate_limit *r = read_append(&a->rate_limit, &a->rate_limits, sizeof *r, e);
+
+	if (!r || yaml_mapping(y, "a limit", limit_keys, COUNT(limit_keys), r, e) < 0)
+		return -1;
+	if (r->certificates < 1 || r->certificates > INT32_MAX || r->per < MINUTE)
+		return yaml_fail(y, e, "a limit is at least one certificate in at least 1m");
+	return 0;
+}
+
+static int
+read_rate_limits(struct yaml *y, void *authority, struct err *e)
+{
+	return yaml_each_item(y, "a list of limits", read_rate_limit, authority, e);
+}
+
 static const struct yaml_key keys[] = {
 	{"name", read_name, offsetof(struct authority_conf, name), YAML_REQUIRED},
 	{"protocol", read_protocol, 0, YAML_REQUIRED},
@@ -69,6 +93,7 @@ static const struct yaml_key keys[] = {
 	{"account_key", read_account_key, 0, 0},
 	{"policy", yaml_text, offsetof(struct authority_conf, policy), 0},
 	{"aia", yaml_bool, offsetof(struct authority_conf, aia), 0},
+	{"rate_limits", read_rate_limits, 0, 0},
 };
 
 /* The keys of an authority depend on its protocol, which may come behind them: all are read. */
@@ -149,5 +174,6 @@ authority_conf_clear(struct authority_conf *a)
 	free(a->profile);
 	free(a->account_key.token);
 	free(a->policy);
+	free(a->rate_limit);
 	est_conf_clear(&a->est);
 }

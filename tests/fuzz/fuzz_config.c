@@ -31,6 +31,15 @@ configuration(const char *text, size_t len)
 		for (size_t k = 0; k < cert->authority.count; k++)
 			MUST(config_authority(c, cert->authority.item[k]));
 	}
+	for (size_t i = 0; i < c->contracts; i++)
+		MUST(config_authority(c, c->contract[i].authority) && *c->contract[i].owner &&
+			c->contract[i].units >= 0);
+	for (size_t i = 0; i < c->validations; i++)
+		MUST(config_authority(c, c->validation[i].authority) && *c->validation[i].subject);
+	for (size_t i = 0; i < c->authorities; i++)
+		for (size_t k = 0; k < c->authority[i].rate_limits; k++)
+			MUST(c->authority[i].rate_limit[k].certificates > 0 &&
+				c->authority[i].rate_limit[k].per > 0);
 }
 
 int

@@ -39,6 +39,12 @@ struct est_conf {
 	when_t pending_limit;  /* how long an order may wait for an answer */
 };
 
+/* So many certificates, and no more, are issued in any time that is so long. */
+struct rate_limit {
+	int64_t certificates;
+	when_t per;
+};
+
 /* What the configuration says of an authority; the configuration owns it. */
 struct authority_conf {
 	char *name;
@@ -54,6 +60,8 @@ struct authority_conf {
 		enum key_type type;
 	} account_key;
 	char *policy; /* whose limits hold for the account key; NULL = none */
+	struct rate_limit *rate_limit;
+	size_t rate_limits;
 	struct est_conf est;
 	bool aia; /* missing CA certificates may be fetched from where the certificate says */
 	struct mark at;

@@ -8,6 +8,7 @@
 
 #include "keystay/ca/ca.h"
 #include "keystay/config/certificate.h"
+#include "keystay/config/contract.h"
 #include "keystay/policy/policy.h"
 #include "keystay/token/token.h"
 
@@ -25,6 +26,10 @@ struct config {
 	struct certificate_conf *certificate;
 	size_t certificates;
 	struct certificate_conf **by_name; /* the same, sorted by name */
+	struct contract_conf *contract;
+	size_t contracts;
+	struct validation_conf *validation;
+	size_t validations;
 	struct config_file *files;         /* the texts that marks point into */
 };
 
