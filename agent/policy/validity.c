@@ -165,3 +165,15 @@ const struct rule_kind kind_max_validity = {.word = "max_validity",
 	.clear = clear_validity,
 	RULE_SLOT(validity),
 	.judge = judge_validity};
+
+when_t
+policy_validity_max(const struct policy *p, when_t issued_at)
+{
+	const struct validity_step *s =
+		p->rule[RULE_MAX_VALIDITY].set ? step_at(&p->validity, issued_at) : NULL;
+
+	if (!s)
+		return 0;
+	/* Both ends count. */
+	return (s->months ? when_add_months(issued_at, s->months) - issued_at : s->seconds) - 1;
+}

@@ -208,6 +208,10 @@ when_t policy_rotate_at(const struct policy *p, when_t key_made_at, const char *
 when_t policy_renew_at(const struct policy *p, when_t not_before, when_t not_after,
 	when_t key_made_at, const char **ret_reason);
 
+/* The longest that one which is issued at that moment may live, not_after - not_before; 0 = without
+ * a limit. */
+when_t policy_validity_max(const struct policy *p, when_t issued_at);
+
 /*
  * The moment after which a renewal waits for nothing any more: half of the share `renew_at` that
  * was left when the certificate was due is gone.
