@@ -5,6 +5,7 @@
 #include "alert.h"
 #include "clock.h"
 #include "due.h"
+#include "ends.h"
 #include "trust.h"
 #include "watch.h"
 #include "windows.h"
@@ -26,6 +27,7 @@ life_look_ahead(struct life *l, struct err *e)
 		watch_served(l, e) < 0 || watch_tokens(l, e) < 0)
 		return -1;
 	alert_expiries(l);
+	ends_tell(l);
 	return 0;
 }
 

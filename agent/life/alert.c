@@ -8,6 +8,9 @@
 /* The same is told again after a day. */
 #define AGAIN DAY
 
+/* A century: what was told once of a stage is not told again. */
+#define NEVER_AGAIN (36525 * DAY)
+
 /* Tries at an authority or over the network before a person is told. */
 #define TRIES_TOLD 3
 
@@ -48,6 +51,27 @@ tell(struct life *l, const char *subject, const char *kind, const struct err *wh
 			.text = why->text,
 			.hint = why->hint,
 			.said = said,
+			.at = now};
+		send(l, &a);
+	}
+}
+
+void
+alert_stage(struct life *l, const char *subject, const char *kind, const char *stage,
+	const struct err *why)
+{
+	when_t now = services_now(l->services);
+	struct err ignored;
+	bool news = true;
+
+	if (!l->conf.unattended)
+		return;
+	if (alert_note(l->db, subject, kind, stage, now, NEVER_AGAIN, &news, &ignored) < 0 ||
+		news) {
+		const struct alert a = {.subject = subject,
+			.kind = kind,
+			.text = why->text,
+			.hint = why->hint,
 			.at = now};
 		send(l, &a);
 	}

@@ -13,6 +13,10 @@ void alert_also(struct life *l, const char *subject, const char *kind, const str
 /* A warning in any case, and an alert. */
 void alert_warn(struct life *l, const char *subject, const char *kind, const struct err *why);
 
+/* Tells it once for each `stage`, which is a text that people do not see. */
+void alert_stage(struct life *l, const char *subject, const char *kind, const char *stage,
+	const struct err *why);
+
 /* All is well with it again: that is told where it was told otherwise. */
 void alert_over(struct life *l, const char *subject, const char *kind, const char *text);
 

@@ -146,6 +146,63 @@ version_last_of(struct db *db, const char *authority, struct version_row *ret, b
 	return 0;
 }
 
+struct each_count {
+	int (*each)(void *ctx, const char *authority, int64_t certificates, struct err *e);
+	void *ctx;
+};
+
+static int
+count_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_count *all = ctx;
+	char authority[65];
+
+	DB_TEXT(row, 0, authority);
+	return all->each(all->ctx, authority, sqlite3_column_int64(row, 1), e);
+}
+
+int
+versions_count(struct db *db,
+	int (*each)(void *ctx, const char *authority, int64_t certificates, struct err *e),
+	void *ctx, struct err *e)
+{
+	struct each_count all = {each, ctx};
+
+	return db_query(db, e, count_row, &all,
+		"SELECT authority, count(*) FROM version GROUP BY authority", "");
+}
+
+struct each_time {
+	int (*each)(
+		void *ctx, const char *authority, when_t at, int64_t certificates, struct err *e);
+	void *ctx;
+};
+
+static int
+time_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	struct each_time *all = ctx;
+	char authority[65];
+
+	DB_TEXT(row, 0, authority);
+	return all->each(
+		all->ctx, authority, sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2), e);
+}
+
+int
+versions_since(struct db *db, when_t since,
+	int (*each)(
+		void *ctx, const char *authority, when_t at, int64_t certificates, struct err *e),
+	void *ctx, struct err *e)
+{
+	static const char sql[] =
+		"SELECT authority, installed_at, count(*) FROM version WHERE installed_at > ?1"
+		" GROUP BY authority, certificate, number, installed_at ORDER BY installed_at";
+	struct each_time all = {each, ctx};
+
+	return db_query(db, e, time_row, &all, sql, "i", since);
+}
+
 int
 version_each_of_key(struct db *db, const char *key_id,
 	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,

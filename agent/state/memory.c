@@ -45,6 +45,27 @@ alert_note(struct db *db, const char *subject, const char *kind, const char *tex
 	return 0;
 }
 
+static int
+subject_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	const char *subject = (const char *)sqlite3_column_text(row, 0);
+
+	return list_add(ctx, subject ? subject : "") ? 0 : err_set(e, ERR_FAILED, "no memory");
+}
+
+int
+alert_subjects(struct db *db, const char *kind, struct list *ret, struct err *e)
+{
+	AUTO(list) struct list subjects = {0};
+
+	if (db_query(db, e, subject_row, &subjects, "SELECT subject FROM alert WHERE kind = ?1",
+		    "t", kind) < 0)
+		return -1;
+	*ret = subjects;
+	subjects = (struct list){0};
+	return 0;
+}
+
 int
 alert_clear(struct db *db, const char *subject, const char *kind, bool *ret_was, struct err *e)
 {

@@ -78,6 +78,17 @@ int version_each_of_key(struct db *db, const char *key_id,
 	int (*each)(void *ctx, const struct version_row *row, struct err *e), void *ctx,
 	struct err *e) MUST_USE;
 
+/* How many certificates came from each authority, as far as is known. */
+int versions_count(struct db *db,
+	int (*each)(void *ctx, const char *authority, int64_t certificates, struct err *e),
+	void *ctx, struct err *e) MUST_USE;
+
+/* When certificates came from authorities, after `since`, the oldest first. */
+int versions_since(struct db *db, when_t since,
+	int (*each)(
+		void *ctx, const char *authority, when_t at, int64_t certificates, struct err *e),
+	void *ctx, struct err *e) MUST_USE;
+
 /* The newest recorded version with a lower number than `number`; 0 where there is none. */
 int version_before(struct db *db, const char *certificate, int64_t number, int64_t *ret,
 	struct err *e) MUST_USE;

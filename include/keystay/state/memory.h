@@ -6,6 +6,7 @@
 #define KEYSTAY_STATE_MEMORY_H
 
 #include "keystay/base/err.h"
+#include "keystay/base/text.h"
 
 #include <stdbool.h>
 
@@ -21,6 +22,9 @@ int memory_set(struct db *db, const char *word, int64_t value, struct err *e) MU
  */
 int alert_note(struct db *db, const char *subject, const char *kind, const char *text, when_t now,
 	when_t again, bool *ret_news, struct err *e) MUST_USE;
+
+/* The subjects that people were told of in a kind; freed with list_free. */
+int alert_subjects(struct db *db, const char *kind, struct list *ret, struct err *e) MUST_USE;
 
 /* All is well with it again: the next alert is news. *ret_was says whether there was one. */
 int alert_clear(struct db *db, const char *subject, const char *kind, bool *ret_was,
