@@ -5,6 +5,7 @@
 
 #include "capabilities.h"
 #include "counted.h"
+#include "dated_shown.h"
 #include "identity.h"
 #include "judged.h"
 #include "keystay/life/life.h"
@@ -290,6 +291,8 @@ main_check(struct run *r, int argc, char **argv)
 	check_trusts(r, db, &w);
 	check_policies(r, db, &w);
 	check_targets(r, db, &w);
+	if (check_dated(r, db, &e) < 0)
+		found_fault(r, &w, "contracts", &e);
 	if (online)
 		check_authorities(r, db, &w);
 	return w.status;

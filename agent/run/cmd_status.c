@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "dated_shown.h"
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/life/plan.h"
@@ -228,6 +229,8 @@ main_status(struct run *r, int argc, char **argv)
 			show(r, db, usage, plans, c, &e) < 0)
 			return run_fail(r, &e);
 	}
+	if (names.count == 0 && show_dated(r, db, &e) < 0)
+		return run_fail(r, &e);
 	return EXIT_DONE;
 }
 

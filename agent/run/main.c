@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&command_revoke,
 	&command_status,
 	&command_history,
+	&command_forecast,
 	&command_keys,
 	&command_account,
 	&command_policy,
