@@ -66,14 +66,6 @@ count_months(const struct run *r, const struct foreseen *f, struct months *ret, 
 	return 0;
 }
 
-/* One that issues something, or would if it were asked. */
-static bool
-is_shown(const struct run *r, const struct months *m, size_t column)
-{
-	return m->all[column] || (column < r->config->authorities &&
-					 config_uses(r->config, &r->config->authority[column]));
-}
-
 static const char *
 month_text(when_t at, char text[WHEN_TEXT])
 {
@@ -103,7 +95,7 @@ report_month(struct run *r, const struct months *m, size_t row)
 
 	for (size_t k = 0; k < m->columns; k++) {
 		size_t cell = row * m->columns + k;
-		if (!is_shown(r, m, k))
+		if (!m->all[k])
 			continue;
 		all += m->count[cell];
 		json_array_append_new(authorities,
@@ -128,7 +120,7 @@ say_row(struct run *r, const struct months *m, const char *word, size_t from, si
 	for (size_t k = 0; k < m->columns; k++) {
 		int64_t count = 0, watched = 0;
 		char cell[64];
-		if (!is_shown(r, m, k))
+		if (!m->all[k])
 			continue;
 		for (size_t row = from; row < to; row++) {
 			count += m->count[row * m->columns + k];
@@ -152,7 +144,7 @@ say_head(struct run *r, const struct months *m)
 
 	buf_addf(&line, "%-9s", "month");
 	for (size_t k = 0; k < m->columns; k++)
-		if (is_shown(r, m, k))
+		if (m->all[k])
 			buf_addf(&line, " %12s", authority_name(r, k));
 	run_say(r, "%s %12s", buf_text(&line), "all");
 }
@@ -215,7 +207,7 @@ print_months_csv(struct run *r, const struct foreseen *f, struct err *e)
 	csv_end(&b);
 	for (size_t i = 0; i < m.rows * m.columns; i++) {
 		char text[32];
-		if (!is_shown(r, &m, i % m.columns))
+		if (!m.all[i % m.columns])
 			continue;
 		csv_add(&b, month_text(m.begin[i / m.columns], text));
 		csv_add(&b, i % m.columns < r->config->authorities
