@@ -30,7 +30,7 @@ struct config {
 	size_t contracts;
 	struct validation_conf *validation;
 	size_t validations;
-	struct config_file *files;         /* the texts that marks point into */
+	struct config_file *files; /* the texts that marks point into */
 };
 
 /*
