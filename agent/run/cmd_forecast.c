@@ -53,8 +53,7 @@ foresee(struct run *r, const struct question *q, when_t now, struct err *e)
 	}
 	if (show_months(r, &all, e) < 0)
 		return -1;
-	show_obstacles(r, &all);
-	return 0;
+	return show_obstacles(r, &all, e);
 }
 
 static int

@@ -304,29 +304,48 @@ show_units(struct run *r, const struct dated *d)
 	add_finding(r, "units", d->authority, d->owner, d->units_left, d->units_out, text);
 }
 
-static void
-show_end(struct run *r, const struct foreseen *f, const struct dated *d)
+/* Which items of the estate need it; the caller frees. NULL without memory. */
+static bool *
+find_bound(const struct run *r, const struct foreseen *f, const struct dated *d)
+{
+	bool *bound = calloc(f->estate->items + 1, sizeof *bound);
+
+	for (size_t i = 0; bound && i < f->estate->items; i++) {
+		const struct certificate_conf *conf = f->estate->item[i].conf;
+		bound[i] = conf && dated_binds(r->config, d, conf);
+	}
+	return bound;
+}
+
+static int
+show_end(struct run *r, const struct foreseen *f, const struct dated *d, struct err *e)
 {
 	char text[900], day[WHEN_TEXT], first[WHEN_TEXT];
 	int64_t count = 0;
 	when_t first_at = 0;
 
-	for (size_t i = 0; d->ends < f->until && i < f->forecast->events; i++) {
+	if (d->ends >= f->until)
+		return 0;
+	bool *bound = find_bound(r, f, d);
+	if (!bound)
+		return err_set(e, ERR_FAILED, "no memory");
+	for (size_t i = 0; i < f->forecast->events; i++) {
 		const struct forecast_event *v = &f->forecast->event[i];
-		const struct forecast_item *item = &f->estate->item[v->item];
-		if (v->at <= d->ends || !item->conf || !dated_binds(r->config, d, item->conf))
+		if (v->at <= d->ends || !bound[v->item])
 			continue;
 		count += v->certificates;
 		first_at = first_at ? first_at : v->at;
 	}
+	free(bound);
 	if (!count)
-		return;
+		return 0;
 	snprintf(text, sizeof text,
 		"%s%s '%s' ends on %s: %lld renewals come after it, the first on %s; owner %s",
 		d->kind, d->validation ? " validation of" : "", d->name,
 		when_format_day(d->ends, day), (long long)count, when_format_day(first_at, first),
 		d->owner);
 	add_finding(r, "ends", d->authority, d->owner, count, first_at, text);
+	return 0;
 }
 
 /* What the figures rest on. */
@@ -367,8 +386,8 @@ show_guesses(struct run *r, const struct foreseen *f)
 	}
 }
 
-void
-show_obstacles(struct run *r, const struct foreseen *f)
+int
+show_obstacles(struct run *r, const struct foreseen *f, struct err *e)
 {
 	run_array(r, "findings");
 	run_say(r, "%s", "");
@@ -379,7 +398,9 @@ show_obstacles(struct run *r, const struct foreseen *f)
 	}
 	for (size_t i = 0; i < f->dates->count; i++) {
 		show_units(r, &f->dates->item[i]);
-		show_end(r, f, &f->dates->item[i]);
+		if (show_end(r, f, &f->dates->item[i], e) < 0)
+			return -1;
 	}
 	show_guesses(r, f);
+	return 0;
 }

@@ -19,6 +19,6 @@ int print_months_csv(struct run *r, const struct foreseen *f, struct err *e) MUS
 
 /* Limits that would be passed, units that run out, renewals behind an end, work by hand, guesses.
  */
-void show_obstacles(struct run *r, const struct foreseen *f);
+int show_obstacles(struct run *r, const struct foreseen *f, struct err *e) MUST_USE;
 
 #endif
