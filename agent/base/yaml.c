@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/base/guess.h"
+
 /* No mapping that a table describes has more keys: they are tracked in one word. */
 #define KEYS_MAX 64
 
@@ -408,12 +410,16 @@ fail_unknown(struct yaml *y, const char *what, const char *key, const struct yam
 	size_t count, struct err *e)
 {
 	AUTO(list) struct list known = {0};
+	struct guess g = {.wrong = key};
 	char words[360];
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		guess_try(&g, keys[i].word);
 		list_add(&known, keys[i].word);
+	}
 	yaml_fail(y, e, "unknown key '%s' in %s", key, what);
-	return err_hint(e, "the keys of %s are: %s", what, list_join(&known, words, sizeof words));
+	return guess_hint(
+		&g, e, "the keys of %s are: %s", what, list_join(&known, words, sizeof words));
 }
 
 int

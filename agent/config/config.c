@@ -221,16 +221,19 @@ check_provable(const struct certificate_conf *cert, const struct authority_conf 
 static int
 check_certificate(const struct config *c, const struct certificate_conf *cert, struct err *e)
 {
-	if (!config_token(c, cert->token))
-		return mark_fail(&cert->at, e,
-			"certificate '%s': there is no token '%s' under 'tokens:'", cert->name,
-			cert->token);
+	if (!config_token(c, cert->token)) {
+		mark_fail(&cert->at, e, "certificate '%s': there is no token '%s' under 'tokens:'",
+			cert->name, cert->token);
+		return hint_token(c, cert->token, e);
+	}
 	for (size_t i = 0; i < cert->authority.count; i++) {
 		const struct authority_conf *a = config_authority(c, cert->authority.item[i]);
-		if (!a)
-			return mark_fail(&cert->at, e,
+		if (!a) {
+			mark_fail(&cert->at, e,
 				"certificate '%s': there is no authority '%s' under 'authorities:'",
 				cert->name, cert->authority.item[i]);
+			return hint_authority(c, cert->authority.item[i], e);
+		}
 		if (a->ops->needs_challenge && check_provable(cert, a, e) < 0)
 			return -1;
 		if (a->ops->needs_challenge && !cert->challenge.type)
@@ -252,7 +255,7 @@ check_certificate(const struct config *c, const struct certificate_conf *cert, s
 		return 0;
 	mark_fail(&cert->at, e, "certificate '%s': there is no policy '%s'", cert->name,
 		cert->policy);
-	return err_hint(e, "'keystay policy list' shows the policies");
+	return hint_policy(c, cert->policy, e);
 }
 
 /*
@@ -294,14 +297,16 @@ check_references(struct config *c, struct err *e)
 		if (config_authority(c, a->name) != a)
 			return mark_fail(&a->at, e, "the authority '%s' is there twice", a->name);
 		const char *token = authority_token(a);
-		if (token && !config_token(c, token))
-			return mark_fail(&a->at, e,
+		if (token && !config_token(c, token)) {
+			mark_fail(&a->at, e,
 				"authority '%s': there is no token '%s' under 'tokens:'", a->name,
 				token);
+			return hint_token(c, token, e);
+		}
 		if (a->policy && !policy_find(c->policies, a->policy)) {
 			mark_fail(&a->at, e, "authority '%s': there is no policy '%s'", a->name,
 				a->policy);
-			return err_hint(e, "'keystay policy list' shows the policies");
+			return hint_policy(c, a->policy, e);
 		}
 	}
 	for (size_t i = 0; i < c->certificates; i++)

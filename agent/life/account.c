@@ -51,9 +51,10 @@ find_authority(struct life *l, const char *name, const struct authority_conf **r
 {
 	const struct authority_conf *a = config_authority(l->config, name);
 
-	if (!a)
-		return err_set(
-			e, ERR_USAGE, "there is no authority '%s' in '%s'", name, l->config->path);
+	if (!a) {
+		err_set(e, ERR_USAGE, "there is no authority '%s' in '%s'", name, l->config->path);
+		return hint_authority(l->config, name, e);
+	}
 	if (!a->ops->show_account)
 		return err_set(e, ERR_USAGE,
 			"authority '%s' (%s) has no account that could be asked for", name,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keystay/base/guess.h"
 #include "keystay/state/compromised.h"
 #include "keystay/state/inventory.h"
 #include "back.h"
@@ -18,7 +19,24 @@ struct picking {
 	const char *word;
 	struct key_row found;
 	size_t count;
+	struct guess guess;
+	char near[96]; /* the best of the guess */
 };
+
+/* Keys are named by their labels, and by their certificates. */
+static void
+guess_key(struct picking *p, const struct key_row *k)
+{
+	const char *words[] = {k->owner, k->label};
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		guess_try(&p->guess, words[i]);
+		if (p->guess.best != words[i])
+			continue;
+		text_copy(p->near, sizeof p->near, words[i]);
+		p->guess.best = p->near;
+	}
+}
 
 static int
 pick_one(void *ctx, const struct key_row *k, struct err *e)
@@ -33,8 +51,10 @@ pick_one(void *ctx, const struct key_row *k, struct err *e)
 			return -1;
 		meant = uses.live > 0;
 	}
-	if (!meant)
+	if (!meant) {
+		guess_key(p, k);
 		return 0;
+	}
 	p->found = *k;
 	p->count++;
 	return 0;
@@ -43,7 +63,7 @@ pick_one(void *ctx, const struct key_row *k, struct err *e)
 int
 key_pick(struct db *db, const char *word, struct key_row *ret, struct err *e)
 {
-	struct picking p = {.db = db, .word = word};
+	struct picking p = {.db = db, .word = word, .guess = {.wrong = word}};
 
 	if (keys_each(db, NULL, pick_one, &p, e) < 0)
 		return -1;
@@ -55,7 +75,10 @@ key_pick(struct db *db, const char *word, struct key_row *ret, struct err *e)
 		err_set(e, ERR_USAGE, "there is no key '%s'", word);
 	else
 		err_set(e, ERR_USAGE, "'%s' stands for %zu keys", word, p.count);
-	return err_hint(e, "name it by its id or label: 'keystay keys list --all' shows them");
+	if (p.count)
+		p.guess.best = NULL;
+	return guess_hint(
+		&p.guess, e, "name it by its id or label: 'keystay keys list --all' shows them");
 }
 
 static const char *

@@ -283,8 +283,10 @@ life_probe(struct life *l, const char *name, struct capabilities *ret, struct er
 	const struct token_conf *conf = config_token(l->config, name);
 	struct token *t;
 
-	if (!conf)
-		return err_set(e, ERR_USAGE, "there is no token '%s' under 'tokens:'", name);
+	if (!conf) {
+		err_set(e, ERR_USAGE, "there is no token '%s' under 'tokens:'", name);
+		return hint_token(l->config, name, e);
+	}
 	l->probing = true;
 	if (life_token(l, name, &t, e) < 0)
 		return -1;

@@ -72,9 +72,11 @@ life_revocation(struct life *l, const char *certificate, int64_t version,
 	*ret = (struct revocation){.reason = reason};
 	if (certificate_get(l->db, certificate, &row, e) < 0)
 		return -1;
-	if (!version && !row.live_version)
-		return err_set(e, ERR_USAGE, "there is no certificate '%s' that could be revoked",
+	if (!version && !row.live_version) {
+		err_set(e, ERR_USAGE, "there is no certificate '%s' that could be revoked",
 			certificate);
+		return hint_certificate(l->config, certificate, e);
+	}
 	if (known_load(l->db, certificate, version ? version : row.live_version, &k, e) < 0)
 		return -1;
 	for (size_t i = 0; i < k.parts; i++)

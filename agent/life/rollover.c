@@ -142,9 +142,11 @@ life_account_rollover(
 	const struct authority_conf *a = config_authority(l->config, authority);
 
 	*ret = (struct account_view){.made = false};
-	if (!a)
-		return err_set(e, ERR_USAGE, "there is no authority '%s' in '%s'", authority,
+	if (!a) {
+		err_set(e, ERR_USAGE, "there is no authority '%s' in '%s'", authority,
 			l->config->path);
+		return hint_authority(l->config, authority, e);
+	}
 	if (!a->ops->change_key)
 		return err_set(e, ERR_USAGE, "authority '%s' (%s) has no account with a key",
 			a->name, a->ops->word);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "keystay/base/guess.h"
 #include "keystay/policy/policy.h"
 #include "keystay/policy/shipped.h"
 #include "rule.h"
@@ -27,12 +28,15 @@ static int
 fail_unknown(struct yaml *y, const char *key, struct err *e)
 {
 	AUTO(list) struct list known = {0};
+	struct guess g = {.wrong = key};
 	char text[400];
 
-	for (int r = 0; r < RULES; r++)
+	for (int r = 0; r < RULES; r++) {
+		guess_try(&g, rule_word((enum rule)r));
 		(void)list_add(&known, rule_word((enum rule)r));
+	}
 	yaml_fail(y, e, "unknown rule '%s'", key);
-	return err_hint(e, "the rules are: %s", list_join(&known, text, sizeof text));
+	return guess_hint(&g, e, "the rules are: %s", list_join(&known, text, sizeof text));
 }
 
 static int

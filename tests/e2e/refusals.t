@@ -24,7 +24,7 @@ sed -i 's/^    owner:.*//; s/    policy: lab/    polcy: lab/' "$CONFIG"
 refused 2 "keystay.yaml:[0-9]+:5: unknown key 'polcy' in a certificate" "an unknown key" check
 like "$OUT" '^ +polcy: lab' "shows the line"
 like "$OUT" '^ +\^' "with a caret"
-like "$OUT" 'hint: the keys of a certificate are: name, names' "and the known keys"
+like "$OUT" 'hint: did you mean .policy.\? the keys of a certificate are: name, names' "and the known keys"
 mend
 echo "state: $LAB/other" >>"$CONFIG"
 refused 2 "the key 'state' stands twice" "a duplicate key" status

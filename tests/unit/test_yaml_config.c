@@ -96,7 +96,9 @@ an_unknown_key_is_shown_with_its_place_and_a_caret(void **state)
 		"keystay.yaml:2:1: unknown key 'tokenz' in the configuration\n"
 		"    tokenz: []\n"
 		"    ^");
-	assert_non_null(strstr(unit_err.hint, "state, tokens, authorities, certificates"));
+	assert_string_equal(unit_err.hint,
+		"did you mean 'tokens'? the keys of the configuration are: state, tokens, "
+		"authorities, certificates, alert");
 	assert_null(c);
 	assert_refused_at(read_parts(NULL, NULL,
 				  "certificates:\n"
@@ -427,6 +429,32 @@ what_leads_nowhere_is_refused(void **state)
 	}
 }
 
+static void
+a_name_that_leads_nowhere_has_the_nearest_one_as_its_hint(void **state)
+{
+	static const char *const rows[][2] = {
+		{"token: wep, authority: public, policy: lab",
+			"did you mean 'web'? the tokens are: web"},
+		{"token: hsm, authority: public, policy: lab", "the tokens are: web"},
+		{"token: web, authority: pubic, policy: lab",
+			"did you mean 'public'? the authorities are: public"},
+		{"token: web, authority: public, policy: lap, "
+		 "challenge: {type: http-01, webroot: /w}",
+			"did you mean 'lab'? 'keystay policy list' shows the policies"},
+	};
+	struct config *c;
+	char text[400];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(text, sizeof text, "certificates:\n  - {name: www, names: [a.x], %s}\n",
+			rows[i][0]);
+		assert_refused(
+			read_parts(NULL, NULL, text, &c), ERR_CONFIG, "certificate 'www': there");
+		assert_string_equal(unit_err.hint, rows[i][1]);
+	}
+}
+
 /* Tokens of these modules and roads (NULL = nothing said), each of two or four lines. */
 static int
 read_roads(const char *const rows[][2], size_t count, struct config **ret)
@@ -693,6 +721,7 @@ main(void)
 		TEST(a_pin_in_the_file_is_refused_and_not_shown),
 		TEST(an_authority_is_spoken_to_by_https_only),
 		TEST(what_leads_nowhere_is_refused),
+		TEST(a_name_that_leads_nowhere_has_the_nearest_one_as_its_hint),
 		TEST(a_road_is_one_of_three_words),
 		TEST(two_roads_of_one_module_are_refused_with_both_places),
 		TEST(a_token_that_names_no_road_goes_by_that_of_its_module),

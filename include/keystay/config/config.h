@@ -45,6 +45,15 @@ const struct token_conf *config_token(const struct config *c, const char *name);
 const struct authority_conf *config_authority(const struct config *c, const char *name);
 const struct certificate_conf *config_certificate(const struct config *c, const char *name);
 
+/*
+ * For a name that leads nowhere: sets the hint of the error, the nearest name of that kind and
+ * where to find all of them. Always -1.
+ */
+int hint_token(const struct config *c, const char *wrong, struct err *e);
+int hint_authority(const struct config *c, const char *wrong, struct err *e);
+int hint_certificate(const struct config *c, const char *wrong, struct err *e);
+int hint_policy(const struct config *c, const char *wrong, struct err *e);
+
 /* True when a certificate names the authority. */
 bool config_uses(const struct config *c, const struct authority_conf *a);
 
