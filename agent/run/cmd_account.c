@@ -149,15 +149,32 @@ main_account(struct run *r, int argc, char **argv)
 {
 	struct err e;
 
-	for (size_t i = 0; i < COUNT(verbs); i++)
-		if (argc == 2 && text_same(argv[0], verbs[i].word))
-			return act(r, i, argv[1], &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
-	return run_usage(r, &command_account, "show, rollover or deactivate, and an authority");
+	size_t verb = 0;
+
+	while (argc && verb < COUNT(verbs) && !text_same(argv[0], verbs[verb].word))
+		verb++;
+	if (argc == 0 || verb == COUNT(verbs))
+		return run_no_verb(r, &command_account, argc ? argv[0] : NULL);
+	if (argc == 1)
+		return run_usage(r, &command_account, "which authority?");
+	if (argc > 2 || argv[1][0] == '-')
+		return run_unknown(r, &command_account, argv[argc > 2 ? 2 : 1]);
+	return act(r, verb, argv[1], &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
+
+static const struct command_verb texts[] = {
+	{"show", "AUTHORITY", "what the authority says of it, and its key"},
+	{"rollover", "AUTHORITY", "another key for it"},
+	{"deactivate", "AUTHORITY", "its end, for ever"},
+	{0},
+};
 
 const struct command command_account = {
 	.name = "account",
+	.group = COMMANDS_KEYS,
 	.synopsis = "show AUTHORITY | rollover AUTHORITY | deactivate AUTHORITY",
 	.summary = "the account at an authority: what it says of it, another key, its end",
+	.verbs = texts,
+	.example = "keystay account show le",
 	.main = main_account,
 };

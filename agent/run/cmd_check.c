@@ -274,7 +274,7 @@ main_check(struct run *r, int argc, char **argv)
 
 	for (int i = 0; i < argc; i++) {
 		if (!text_same(argv[i], "--online"))
-			return run_usage(r, &command_check, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_check, argv[i]);
 		online = true;
 	}
 	if (run_need_state(r, "check", &db, &e) < 0)
@@ -298,9 +298,17 @@ main_check(struct run *r, int argc, char **argv)
 	return w.status;
 }
 
+static const struct command_option options[] = {
+	{"--online", NULL, "also ask every authority whether it answers"},
+	{0},
+};
+
 const struct command command_check = {
 	.name = "check",
+	.group = COMMANDS_SET_UP,
 	.synopsis = "[--online]",
 	.summary = "look at configuration, tokens, policies and servers, and say what to mend",
+	.options = options,
+	.example = "keystay check --online",
 	.main = main_check,
 };

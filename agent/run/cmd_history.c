@@ -28,7 +28,7 @@ main_history(struct run *r, int argc, char **argv)
 	struct err e;
 
 	if (argc > 1 || (argc == 1 && argv[0][0] == '-'))
-		return run_usage(r, &command_history, "one name at most");
+		return run_unknown(r, &command_history, argv[argc > 1]);
 	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 ||
 		life_open_state(r->config, &db, &e) < 0)
 		return run_fail(r, &e);
@@ -40,7 +40,9 @@ main_history(struct run *r, int argc, char **argv)
 
 const struct command command_history = {
 	.name = "history",
+	.group = COMMANDS_LOOKING,
 	.synopsis = "[NAME]",
 	.summary = "the journal: what happened, when",
+	.example = "keystay history shop",
 	.main = main_history,
 };

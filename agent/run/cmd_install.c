@@ -30,14 +30,18 @@ main_install(struct run *r, int argc, char **argv)
 {
 	struct err e;
 
-	if (argc != 1 || argv[0][0] == '-')
+	if (argc == 0)
 		return run_usage(r, &command_install, "which certificate?");
+	if (argc > 1 || argv[0][0] == '-')
+		return run_unknown(r, &command_install, argv[argc > 1]);
 	return install(r, argv[0], &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
 
 const struct command command_install = {
 	.name = "install",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME",
 	.summary = "put the live version on its targets again, and look whether it is served",
+	.example = "keystay install shop",
 	.main = main_install,
 };

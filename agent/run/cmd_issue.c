@@ -17,7 +17,7 @@ main_issue(struct run *r, int argc, char **argv)
 			if (!duration_parse(argv[++i], &wait))
 				return run_usage(r, &command_issue, "'%s' is no duration", argv[i]);
 		} else if (argv[i][0] == '-')
-			return run_usage(r, &command_issue, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_issue, argv[i]);
 		else if (!list_add(&names, argv[i]))
 			return EXIT_FAILED;
 	}
@@ -26,9 +26,18 @@ main_issue(struct run *r, int argc, char **argv)
 	return renew_certificates(r, "issue", &names, &wish, wait);
 }
 
+static const struct command_option options[] = {
+	{"--all", NULL, "all that are configured"},
+	{"--wait", "DURATION", "how long to wait where nothing can move; 10m"},
+	{0},
+};
+
 const struct command command_issue = {
 	.name = "issue",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME... | --all  [--wait DURATION]",
 	.summary = "obtain and install what is configured and not yet there",
+	.options = options,
+	.example = "keystay issue shop",
 	.main = main_issue,
 };

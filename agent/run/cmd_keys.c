@@ -82,8 +82,10 @@ show(struct run *r, const char *word, struct err *e)
 	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0 ||
 		life_open_state(r->config, &db, e) < 0)
 		return -1;
-	if (!db)
-		return err_set(e, ERR_USAGE, "there is no key '%s'", word);
+	if (!db) {
+		err_set(e, ERR_USAGE, "there is no key '%s'", word);
+		return err_hint(e, "there are no keys yet: 'keystay issue' makes them");
+	}
 	if (key_pick(db, word, &k, e) < 0 || key_uses(db, k.id, &uses, e) < 0 ||
 		compromised_has(db, k.public_hash, &compromised, e) < 0 ||
 		usage_open(r->config, db, &usage, e) < 0 || usage_of(usage, &k, &usage_now, e) < 0)
@@ -306,8 +308,11 @@ act(struct run *r, size_t verb, const char *word, const struct compromising *how
 	return rc;
 }
 
-/* [--reason TEXT] [--revoke] behind `compromise KEY`; nothing may stand behind the others. */
-static bool
+/*
+ * [--reason TEXT] [--revoke] behind `compromise KEY`; nothing may stand behind the others. The
+ * argument that has no place; NULL when all is read.
+ */
+static const char *
 read_rest(int argc, char **argv, struct compromising *ret)
 {
 	bool may = text_same(argv[0], "compromise");
@@ -318,35 +323,74 @@ read_rest(int argc, char **argv, struct compromising *ret)
 		else if (may && text_same(argv[i], "--reason") && i + 1 < argc)
 			ret->reason = argv[++i];
 		else
-			return false;
+			return argv[i];
 	}
-	return true;
+	return NULL;
+}
+
+static int
+main_list(struct run *r, int argc, char **argv)
+{
+	bool all = argc > 1 && text_same(argv[1], "--all");
+	struct err e;
+
+	if (argc > 1 + all)
+		return run_unknown(r, &command_keys, argv[1 + all]);
+	return list(r, all, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
 
 static int
 main_keys(struct run *r, int argc, char **argv)
 {
 	struct compromising how = {.reason = NULL};
+	size_t verb = 0;
 	struct err e;
 
-	if (argc >= 1 && text_same(argv[0], "list") &&
-		(argc == 1 || (argc == 2 && text_same(argv[1], "--all"))))
-		return list(r, argc == 2, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
-	if (argc == 2 && text_same(argv[0], "show"))
-		return show(r, argv[1], &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
-	for (size_t i = 0; i < COUNT(verbs); i++)
-		if (argc >= 2 && text_same(argv[0], verbs[i].word) && read_rest(argc, argv, &how))
-			return act(r, i, argv[1], &how, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
-	return run_usage(r, &command_keys,
-		"list, show, prove, disable, enable, destroy or "
-		"compromise?");
+	if (argc && text_same(argv[0], "list"))
+		return main_list(r, argc, argv);
+	while (argc && verb < COUNT(verbs) && !text_same(argv[0], verbs[verb].word))
+		verb++;
+	bool shows = argc && text_same(argv[0], "show");
+	if (argc == 0 || (!shows && verb == COUNT(verbs)))
+		return run_no_verb(r, &command_keys, argc ? argv[0] : NULL);
+	if (argc == 1 || argv[1][0] == '-')
+		return argc == 1 ? run_usage(r, &command_keys, "which key?")
+				 : run_unknown(r, &command_keys, argv[1]);
+	const char *rest = read_rest(argc, argv, &how);
+	if (rest)
+		return run_unknown(r, &command_keys, rest);
+	int rc = shows ? show(r, argv[1], &e) : act(r, verb, argv[1], &how, &e);
+	return rc < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
+
+static const struct command_option options[] = {
+	{"--all", NULL, "of list: also those that are destroyed, or were only tried"},
+	{"--reason", "TEXT", "of compromise: why, for the journal"},
+	{"--revoke", NULL, "of compromise: have its certificates revoked, too"},
+	{0},
+};
+
+static const struct command_verb texts[] = {
+	{"list", "[--all]", "the keys that are there"},
+	{"show", "KEY", "all that is known of one"},
+	{"prove", "KEY", "ask the token where the key is, and try to get it out"},
+	{"disable", "KEY", "switch it off"},
+	{"enable", "KEY", "switch it on again"},
+	{"destroy", "KEY", "remove it from the token, for ever"},
+	{"compromise", "KEY [--reason TEXT] [--revoke]", "refuse its public key for ever"},
+	{0},
+};
 
 const struct command command_keys = {
 	.name = "keys",
+	.group = COMMANDS_KEYS,
 	.synopsis =
 		"list [--all] | show KEY | prove KEY | disable KEY | enable KEY | destroy KEY | "
 		"compromise KEY [--reason TEXT] [--revoke]",
 	.summary = "the keys that the agent made: their state, their proof, their end",
+	.options = options,
+	.verbs = texts,
+	.example = "keystay keys list\n"
+		   "keystay keys prove shop",
 	.main = main_keys,
 };

@@ -4,6 +4,7 @@
 #include "judged.h"
 #include "keystay/life/life.h"
 #include "keystay/state/db.h"
+#include "living.h"
 
 static int
 list(struct run *r)
@@ -56,8 +57,7 @@ explain(struct run *r, const char *name)
 	int status = EXIT_DONE;
 
 	if (!c) {
-		err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", name,
-			r->config->path);
+		run_no_certificate(r, name, &e);
 		return run_fail(r, &e);
 	}
 	const struct policy *p = policy_find(r->config->policies, c->policy);
@@ -76,19 +76,32 @@ static int
 main_policy(struct run *r, int argc, char **argv)
 {
 	struct err e;
-	bool is_list = argc == 1 && text_same(argv[0], "list");
-	bool is_explain = argc == 2 && text_same(argv[0], "explain");
+	bool is_list = argc && text_same(argv[0], "list");
+	int takes = is_list ? 1 : 2;
 
-	if (!is_list && !is_explain)
-		return run_usage(r, &command_policy, "list, or explain and a certificate?");
+	if (!is_list && (!argc || !text_same(argv[0], "explain")))
+		return run_no_verb(r, &command_policy, argc ? argv[0] : NULL);
+	if (argc < takes)
+		return run_usage(r, &command_policy, "which certificate?");
+	if (argc > takes)
+		return run_unknown(r, &command_policy, argv[takes]);
 	if (run_need_config(r, &e) < 0)
 		return run_fail(r, &e);
 	return is_list ? list(r) : explain(r, argv[1]);
 }
 
+static const struct command_verb verbs[] = {
+	{"list", "", "the policies, and the file of each"},
+	{"explain", "NAME", "every rule, its verdict, value and source"},
+	{0},
+};
+
 const struct command command_policy = {
 	.name = "policy",
+	.group = COMMANDS_LOOKING,
 	.synopsis = "list | explain NAME",
 	.summary = "the policies; every rule, its verdict and its source for one certificate",
+	.verbs = verbs,
+	.example = "keystay policy explain shop",
 	.main = main_policy,
 };

@@ -40,7 +40,7 @@ main_renew(struct run *r, int argc, char **argv)
 			if (!duration_parse(argv[++i], &wait))
 				return run_usage(r, &command_renew, "'%s' is no duration", argv[i]);
 		} else if (argv[i][0] == '-')
-			return run_usage(r, &command_renew, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_renew, argv[i]);
 		else if (!list_add(&names, argv[i]))
 			return EXIT_FAILED;
 	}
@@ -58,9 +58,22 @@ main_renew(struct run *r, int argc, char **argv)
 	return renew_certificates(r, "renew", &names, &wish, wait);
 }
 
+static const struct command_option options[] = {
+	{"--due", NULL, "only those that are due; so it is without names"},
+	{"--force", NULL, "now, also without names"},
+	{"--key", "new|same|auto", "another key, the same, or as the policy says (auto)"},
+	{"--wait", "DURATION", "how long to wait where nothing can move; 10m"},
+	{"--dry-run", NULL, "only say what would be done, and why"},
+	{0},
+};
+
 const struct command command_renew = {
 	.name = "renew",
+	.group = COMMANDS_DAILY,
 	.synopsis = "[NAME...] [--due|--force] [--key new|same|auto] [--wait DURATION] [--dry-run]",
 	.summary = "renew the named certificates; without names those that are due",
+	.options = options,
+	.example = "keystay renew --due\n"
+		   "keystay renew shop --key new",
 	.main = main_renew,
 };

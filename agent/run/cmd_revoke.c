@@ -66,7 +66,7 @@ main_revoke(struct run *r, int argc, char **argv)
 			if (!number_parse(argv[++i], 1, INT32_MAX, &q.version))
 				return run_usage(r, &command_revoke, "'%s' is no version", argv[i]);
 		} else if (argv[i][0] == '-' || q.name)
-			return run_usage(r, &command_revoke, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_revoke, argv[i]);
 		else
 			q.name = argv[i];
 	}
@@ -77,9 +77,21 @@ main_revoke(struct run *r, int argc, char **argv)
 	return revoke_it(r, &q, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
 
+static const struct command_option options[] = {
+	{"--reason",
+		"unspecified|keyCompromise|affiliationChanged|superseded|cessationOfOperation|"
+		"privilegeWithdrawn",
+		"why; with keyCompromise the key is refused for ever, too"},
+	{"--version", "N", "that version, instead of the live one"},
+	{0},
+};
+
 const struct command command_revoke = {
 	.name = "revoke",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME --reason REASON [--version N]",
 	.summary = "have the live certificate (or another version) revoked at its authority",
+	.options = options,
+	.example = "keystay revoke shop --reason superseded",
 	.main = main_revoke,
 };

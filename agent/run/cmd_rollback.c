@@ -60,7 +60,7 @@ main_rollback(struct run *r, int argc, char **argv)
 				return run_usage(
 					r, &command_rollback, "'%s' is no version", argv[i]);
 		} else if (argv[i][0] == '-' || name)
-			return run_usage(r, &command_rollback, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_rollback, argv[i]);
 		else
 			name = argv[i];
 	}
@@ -69,9 +69,17 @@ main_rollback(struct run *r, int argc, char **argv)
 	return roll_back(r, name, to, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }
 
+static const struct command_option options[] = {
+	{"--to", "N", "the version of that number, instead of the one before"},
+	{0},
+};
+
 const struct command command_rollback = {
 	.name = "rollback",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME [--to N]",
 	.summary = "make the version before live again, proven by handshakes",
+	.options = options,
+	.example = "keystay rollback shop",
 	.main = main_rollback,
 };

@@ -305,9 +305,8 @@ main_run(struct run *r, int argc, char **argv)
 	static struct agent a;
 	struct err e;
 
-	(void)argv;
 	if (argc)
-		return run_usage(r, &command_run, "it takes no arguments");
+		return run_unknown(r, &command_run, argv[0]);
 	if (r->json)
 		return run_usage(
 			r, &command_run, "there is no --json: 'keystay status --json' has it");
@@ -330,7 +329,9 @@ main_run(struct run *r, int argc, char **argv)
 
 const struct command command_run = {
 	.name = "run",
+	.group = COMMANDS_DAILY,
 	.synopsis = "",
 	.summary = "the agent: do what is due, wait, go on; tells systemd how it is",
+	.example = "keystay run",
 	.main = main_run,
 };

@@ -6,6 +6,7 @@
 
 #include "installed.h"
 #include "keystay/x509/names.h"
+#include "living.h"
 
 /* A piece of the answer, of one or more lines; with --json they are collected into "lines". */
 static void PRINTF_LIKE(2, 3) put(struct run *r, const char *fmt, ...)
@@ -97,17 +98,17 @@ main_server_config(struct run *r, int argc, char **argv)
 {
 	struct err e;
 
-	if (argc != 2)
-		return run_usage(r, &command_server_config, "which server, which certificate?");
-	if (!text_same(argv[0], "nginx"))
-		return run_usage(
-			r, &command_server_config, "'%s' is not a server it knows", argv[0]);
+	if (argc == 0 || !text_same(argv[0], "nginx"))
+		return run_no_verb(r, &command_server_config, argc ? argv[0] : NULL);
+	if (argc == 1)
+		return run_usage(r, &command_server_config, "which certificate?");
+	if (argc > 2)
+		return run_unknown(r, &command_server_config, argv[2]);
 	if (run_need_config(r, &e) < 0)
 		return run_fail(r, &e);
 	const struct certificate_conf *c = config_certificate(r->config, argv[1]);
 	if (!c) {
-		err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", argv[1],
-			r->config->path);
+		run_no_certificate(r, argv[1], &e);
 		return run_fail(r, &e);
 	}
 	const struct token_conf *t = config_token(r->config, c->token);
@@ -116,9 +117,17 @@ main_server_config(struct run *r, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+static const struct command_verb servers[] = {
+	{"nginx", "NAME", "openssl.cnf, the unit's environment and the server block"},
+	{0},
+};
+
 const struct command command_server_config = {
 	.name = "server-config",
+	.group = COMMANDS_SET_UP,
 	.synopsis = "nginx NAME",
 	.summary = "the exact openssl.cnf and snippet that a stock server needs",
+	.verbs = servers,
+	.example = "keystay server-config nginx shop",
 	.main = main_server_config,
 };

@@ -210,7 +210,7 @@ main_status(struct run *r, int argc, char **argv)
 		return run_fail(r, &e);
 	for (int i = 0; i < argc; i++) {
 		if (argv[i][0] == '-')
-			return run_usage(r, &command_status, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_status, argv[i]);
 		if (!config_certificate(r->config, argv[i])) {
 			err_set(&e, ERR_USAGE, "there is no certificate '%s' in '%s'", argv[i],
 				r->config->path);

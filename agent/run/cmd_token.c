@@ -84,8 +84,10 @@ named_token(struct run *r, const char *name, struct err *e)
 	if (run_need_config(r, e) < 0)
 		return NULL;
 	const struct token_conf *t = config_token(r->config, name);
-	if (!t)
+	if (!t) {
 		err_set(e, ERR_USAGE, "there is no token '%s' in '%s'", name, r->config->path);
+		hint_token(r->config, name, e);
+	}
 	return t;
 }
 
@@ -127,9 +129,8 @@ main_list(struct run *r, int argc, char **argv)
 {
 	struct err e;
 
-	(void)argv;
 	if (argc != 1)
-		return run_usage(r, &command_token, "list takes nothing");
+		return run_unknown(r, &command_token, argv[1]);
 	if (run_need_config(r, &e) < 0 || become_owner(r->config->state, &e) < 0 || list(r, &e) < 0)
 		return run_fail(r, &e);
 	return EXIT_DONE;
@@ -147,7 +148,7 @@ main_init(struct run *r, int argc, char **argv)
 		else if (argv[i][0] != '-' && !name)
 			name = argv[i];
 		else
-			return run_usage(r, &command_token, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_token, argv[i]);
 	if (!name || !so)
 		return run_usage(r, &command_token, "init needs a token and --so-pin");
 	if (!source_valid(so) || text_starts(so, "env:"))
@@ -167,8 +168,10 @@ main_probe(struct run *r, int argc, char **argv)
 	char where[96];
 	struct err e;
 
-	if (argc != 2)
-		return run_usage(r, &command_token, "probe takes a token");
+	if (argc < 2)
+		return run_usage(r, &command_token, "which token?");
+	if (argc > 2)
+		return run_unknown(r, &command_token, argv[2]);
 	if (run_open_life(r, "token probe", &l, &e) < 0)
 		return run_fail(r, &e);
 	int rc = life_probe(l, argv[1], &c, &e);
@@ -222,14 +225,34 @@ main_token(struct run *r, int argc, char **argv)
 	for (size_t i = 0; argc >= 1 && i < COUNT(verbs); i++)
 		if (text_same(argv[0], verbs[i].word))
 			return verbs[i].main(r, argc, argv);
-	return run_usage(r, &command_token, "list, init, pin or probe?");
+	return run_no_verb(r, &command_token, argc ? argv[0] : NULL);
 }
+
+static const struct command_option options[] = {
+	{"--so-pin", "file:PATH|credential:NAME|prompt", "of init: the SO PIN"},
+	{"--new", "file:PATH|credential:NAME|prompt", "of pin: the new PIN"},
+	{"--retry", NULL, "of pin: forget that the PIN was refused"},
+	{0},
+};
+
+static const struct command_verb texts[] = {
+	{"list", "", "the tokens of all configured modules"},
+	{"init", "TOKEN --so-pin SOURCE",
+		"make a free token usable, with the configured label and PIN"},
+	{"pin", "TOKEN --retry | --new SOURCE", "try the PIN once more, or change it on the token"},
+	{"probe", "TOKEN", "find out anew what the token can do"},
+	{0},
+};
 
 const struct command command_token = {
 	.name = "token",
+	.group = COMMANDS_SET_UP,
 	.synopsis = "list | init TOKEN --so-pin file:PATH|credential:NAME|prompt | "
 		    "pin TOKEN --retry | pin TOKEN --new file:PATH|credential:NAME|prompt | "
 		    "probe TOKEN",
 	.summary = "show the tokens of the modules; initialise one; its PIN; what it can do",
+	.options = options,
+	.verbs = texts,
+	.example = "keystay token init web --so-pin file:/etc/keystay/so.pin",
 	.main = main_token,
 };

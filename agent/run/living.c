@@ -92,7 +92,7 @@ int
 run_no_certificate(struct run *r, const char *name, struct err *e)
 {
 	err_set(e, ERR_USAGE, "there is no certificate '%s' in '%s'", name, r->config->path);
-	return err_hint(e, "'keystay status' lists the certificates");
+	return hint_certificate(r->config, name, e);
 }
 
 int

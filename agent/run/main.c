@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 
 #include "commands.h"
+#include "help.h"
+#include "keystay/base/guess.h"
 #include "keystay/base/log.h"
 #include "keystay/run/system.h"
 #include "keystay/token/module.h"
@@ -36,6 +38,7 @@ static const struct command *const commands[] = {
 	&command_policy,
 	&command_server_config,
 	&command_token,
+	NULL,
 };
 
 static const struct option options[] = {
@@ -48,22 +51,6 @@ static const struct option options[] = {
 	{"version", no_argument, NULL, 'V'},
 	{0},
 };
-
-static void
-print_help(void)
-{
-	puts("usage: keystay [--config FILE] [--json] [-v] COMMAND ...\n");
-	for (size_t i = 0; i < COUNT(commands); i++)
-		printf("  %-13s %s\n", commands[i]->name, commands[i]->summary);
-	puts("\n'keystay COMMAND --help' says what a command takes; see also keystay(8).");
-}
-
-static void
-print_command_help(const struct command *c)
-{
-	printf("usage: keystay %s%s%s\n\n  %s\n", c->name, *c->synopsis ? " " : "", c->synopsis,
-		c->summary);
-}
 
 /* PINs must not reach a core file or another process of the same user. */
 static void
@@ -109,7 +96,7 @@ run_command(struct run *r, const struct command *c, int argc, char **argv)
 static const struct command *
 find_command(const char *name)
 {
-	for (size_t i = 0; i < COUNT(commands); i++)
+	for (size_t i = 0; commands[i]; i++)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	return NULL;
@@ -119,15 +106,16 @@ find_command(const char *name)
 struct request {
 	bool help;
 	bool version;
-	char **rest; /* the command and its own arguments */
+	const char *lacks; /* the option of all commands that stands without its value */
+	char **rest;       /* the command and its own arguments */
 	int count;
 };
 
 /*
  * Options of all commands may stand before and behind the command; what is not known here is the
- * command's own. -1 for an option without its value.
+ * command's own.
  */
-static int
+static void
 read_options(struct run *r, struct request *q, int argc, char **argv)
 {
 	int option;
@@ -161,8 +149,8 @@ read_options(struct run *r, struct request *q, int argc, char **argv)
 				q->version = true;
 			break;
 		case ':':
-			fprintf(stderr, "keystay: '%s' needs a value\n", argv[optind - 1]);
-			return -1;
+			q->lacks = argv[optind - 1];
+			break;
 		case 1:
 			q->rest[q->count++] = optarg;
 			break;
@@ -172,7 +160,61 @@ read_options(struct run *r, struct request *q, int argc, char **argv)
 		}
 	while (optind < argc)
 		q->rest[q->count++] = argv[optind++];
-	return 0;
+	/* "help renew" is "renew --help". */
+	if (q->count && strcmp(q->rest[0], "help") == 0) {
+		q->help = true;
+		q->rest++;
+		q->count--;
+	}
+}
+
+/* What cannot be done at all: no such command, or none is meant. */
+static int
+refuse(struct run *r, const struct request *q)
+{
+	const char *word = q->count ? q->rest[0] : "";
+	struct guess g = {.wrong = word};
+	struct err e;
+
+	err_set(&e, ERR_USAGE, *word == '-' ? "there is no option '%s'" : "unknown command '%s'",
+		word);
+	for (size_t i = 0; *word != '-' && commands[i]; i++)
+		guess_try(&g, commands[i]->name);
+	for (const struct command_option *o = common_options; *word == '-' && o->word; o++)
+		guess_try(&g, o->word);
+	guess_hint(&g, &e, "'keystay --help' lists the %s", *word == '-' ? "options" : "commands");
+	if (q->lacks) {
+		err_set(&e, ERR_USAGE, "'%s' needs a value", q->lacks);
+		err_hint(&e, "'%s FILE', or '%s=FILE'", q->lacks, q->lacks);
+	}
+	int status = run_fail(r, &e);
+	print_report(r);
+	return status;
+}
+
+/*
+ * "--wait=1m" for an option of the command's own that takes a value is "--wait" and "1m". `words`
+ * has room for twice as many; the count is returned.
+ */
+static int
+split_values(const struct command *c, int count, char **from, char **words)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		const struct command_option *o = c->options;
+		char *value = text_starts(from[i], "--") ? strchr(from[i], '=') : NULL;
+		size_t len = value ? (size_t)(value - from[i]) : 0;
+		while (value && o && o->word &&
+			!(o->value && strlen(o->word) == len && text_starts(from[i], o->word)))
+			o++;
+		words[n++] = from[i];
+		if (!value || !o || !o->word)
+			continue;
+		*value = '\0';
+		words[n++] = value + 1;
+	}
+	return n;
 }
 
 static int
@@ -184,36 +226,41 @@ do_request(struct run *r, const struct request *q)
 		puts("keystay " VERSION);
 		return EXIT_DONE;
 	}
-	if (q->count == 0) {
-		print_help();
+	if (q->count == 0 && !q->lacks) {
+		help_print(commands);
 		return q->help ? EXIT_DONE : EXIT_USAGE;
 	}
 	if (c && q->help) {
-		print_command_help(c);
+		help_print_command(c);
 		return EXIT_DONE;
 	}
 	r->report = json_pack("{s:i}", "schema", 1);
 	r->terminal = !r->json && isatty(STDOUT_FILENO);
-	if (c)
-		return run_command(r, c, q->count - 1, q->rest + 1);
-	struct err e;
-	err_set(&e, ERR_USAGE, "unknown command '%s'", q->rest[0]);
-	err_hint(&e, "'keystay --help' lists the commands");
-	int status = run_fail(r, &e);
-	print_report(r);
+	if (!c || q->lacks)
+		return refuse(r, q);
+	char **words = calloc(2 * (size_t)q->count, sizeof *words);
+	if (!words)
+		return EXIT_FAILED;
+	int count = split_values(c, q->count - 1, q->rest + 1, words);
+	int status = run_command(r, c, count, words);
+	free(words);
 	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct run r = {.config_path = "/etc/keystay/keystay.yaml", .services = system_services()};
-	struct request q = {.rest = calloc((size_t)argc + 1, sizeof *q.rest)};
+	struct run r = {.config_path = "/etc/keystay/keystay.yaml",
+		.services = system_services(),
+		.commands = commands};
+	char **words = calloc((size_t)argc + 1, sizeof *words);
+	struct request q = {.rest = words};
 
-	if (!q.rest)
+	if (!words)
 		return EXIT_FAILED;
 	protect_process();
-	int status = read_options(&r, &q, argc, argv) < 0 ? EXIT_USAGE : do_request(&r, &q);
-	free(q.rest);
+	read_options(&r, &q, argc, argv);
+	int status = do_request(&r, &q);
+	free(words);
 	return status;
 }

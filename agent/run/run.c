@@ -5,7 +5,18 @@
 #include <stdio.h>
 
 #include "installed.h"
+#include "keystay/base/guess.h"
 #include "keystay/token/front.h"
+
+const struct command_option common_options[] = {
+	{"--config", "FILE", "the configuration, instead of /etc/keystay/keystay.yaml"},
+	{"--json", NULL, "one JSON object instead of text"},
+	{"--quiet", NULL, "nothing on standard output; errors are still told"},
+	{"--verbose", NULL, "tell on standard error what is done"},
+	{"--yes", NULL, "take the answer yes where a question is asked"},
+	{"--help", NULL, "this text"},
+	{0},
+};
 
 static const enum exit_status statuses[ERR_KINDS] = {
 	[ERR_NONE] = EXIT_DONE,
@@ -56,7 +67,66 @@ run_usage(struct run *r, const struct command *c, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	err_set(&e, ERR_USAGE, "%s: %s", c->name, text);
-	err_hint(&e, "usage: keystay %s %s", c->name, c->synopsis);
+	if (c->verbs)
+		err_hint(&e, "'keystay %s --help' shows what it takes", c->name);
+	else
+		err_hint(
+			&e, "usage: keystay %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
+	return run_fail(r, &e);
+}
+
+/* Whether it is one of them, else the nearest of them is tried. */
+static const struct command_option *
+find_option(const struct command_option *o, const char *word, struct guess *g)
+{
+	for (; o && o->word; o++) {
+		if (text_same(o->word, word))
+			return o;
+		guess_try(g, o->word);
+	}
+	return NULL;
+}
+
+int
+run_unknown(struct run *r, const struct command *c, const char *argument)
+{
+	struct guess g = {.wrong = argument};
+	struct err e;
+
+	if (argument[0] != '-')
+		return run_usage(r, c, "'%s' is one too many", argument);
+	const struct command_option *known = find_option(c->options, argument, &g);
+	if (known && known->value)
+		return run_usage(r, c, "%s needs a value, %s", known->word, known->value);
+	if (known)
+		return run_usage(r, c, "%s is of no use here", known->word);
+	(void)find_option(common_options, argument, &g);
+	err_set(&e, ERR_USAGE, "%s: there is no option '%s'", c->name, argument);
+	guess_hint(&g, &e, "'keystay %s --help' shows the options", c->name);
+	return run_fail(r, &e);
+}
+
+int
+run_no_verb(struct run *r, const struct command *c, const char *word)
+{
+	struct guess g = {.wrong = word};
+	char words[200];
+	size_t n = 0;
+	struct err e;
+
+	words[0] = '\0';
+	for (const struct command_verb *v = c->verbs; v->word; v++) {
+		if (word)
+			guess_try(&g, v->word);
+		if (n < sizeof words)
+			n += (size_t)snprintf(words + n, sizeof words - n, "%s%s",
+				v == c->verbs ? "" : ", ", v->word);
+	}
+	if (word)
+		err_set(&e, ERR_USAGE, "%s: '%s' is none of: %s", c->name, word, words);
+	else
+		err_set(&e, ERR_USAGE, "%s: it needs one of: %s", c->name, words);
+	guess_hint(&g, &e, "'keystay %s --help' shows what each does", c->name);
 	return run_fail(r, &e);
 }
 

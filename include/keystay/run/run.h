@@ -31,6 +31,7 @@ struct run {
 	struct config *config;
 	const struct services *services;
 	json_t *report; /* with --json: the object that is printed at the end */
+	const struct command *const *commands; /* all of them; NULL behind the last */
 };
 
 /* An option of one command, for its help and for completion in shells. */
@@ -40,15 +41,37 @@ struct command_option {
 	const char *text;  /* what it does, in a few words, lower case */
 };
 
+/* What stands behind the name of a command that does several things: "keys list". */
+struct command_verb {
+	const char *word;
+	const char *arguments; /* "KEY [--all]"; "" = none */
+	const char *text;      /* as of an option */
+};
+
+/* What people do with it; its place in 'keystay --help'. */
+enum command_group {
+	COMMANDS_DAILY,
+	COMMANDS_LOOKING,
+	COMMANDS_ESTATE,
+	COMMANDS_KEYS,
+	COMMANDS_SET_UP,
+	COMMAND_GROUPS
+};
+
 struct command {
 	const char *name;
+	enum command_group group;
 	const char *synopsis; /* what stands behind the name in a usage line */
 	const char *summary;
 	const struct command_option *options; /* {0} behind the last; NULL = it has none */
+	const struct command_verb *verbs;     /* likewise */
 	const char *example; /* lines to paste, "keystay renew --due"; NULL = none */
 	/* Gets its own arguments, without the name; returns an exit status. */
 	int (*main)(struct run *r, int argc, char **argv);
 };
+
+/* The options of all commands; {0} behind the last. */
+extern const struct command_option common_options[];
 
 /* The exit status that a kind of error calls for. */
 enum exit_status exit_status_of(enum err_kind kind);
@@ -58,6 +81,15 @@ int run_fail(struct run *r, const struct err *e);
 
 /* A usage error of a command, with the command's usage line as its hint. */
 int run_usage(struct run *r, const struct command *c, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/*
+ * A usage error for the argument that a command has no place for: an option that it does not know,
+ * or whose value is missing, or a word too many. The nearest option is the hint.
+ */
+int run_unknown(struct run *r, const struct command *c, const char *argument);
+
+/* A usage error for what stands where the command wants one of its verbs; NULL = nothing does. */
+int run_no_verb(struct run *r, const struct command *c, const char *word);
 
 /* Reads the configuration if it is not there yet. */
 int run_need_config(struct run *r, struct err *e) MUST_USE;
