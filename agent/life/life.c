@@ -241,8 +241,13 @@ life_progress(struct life *l, const struct work *w, const char *step, const char
 			l->conf.command, (int)getpid(), w->conf->name, step);
 		lock_say(l->lock, self);
 	}
+	const struct life_moment m = {.conf = w->conf,
+		.step = step,
+		.doing = doing,
+		.authority = *doing && step_of(step) == STEP_ORDER ? w->attempt.authority : "",
+		.not_before = *doing ? w->attempt.not_before : 0};
 	if (l->conf.watcher.progress)
-		l->conf.watcher.progress(l->conf.watcher.ctx, w->conf->name, step, doing);
+		l->conf.watcher.progress(l->conf.watcher.ctx, &m);
 }
 
 const char *

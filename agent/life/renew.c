@@ -99,13 +99,21 @@ store_failure(struct life *l, struct work *w, enum step step, const struct err *
 }
 
 static void
-give_up(struct work *w, enum life_state state, const struct err *why)
+tell_finished(struct life *l, const struct work *w)
+{
+	if (l->conf.watcher.finished)
+		l->conf.watcher.finished(l->conf.watcher.ctx, &w->result);
+}
+
+static void
+give_up(struct life *l, struct work *w, enum life_state state, const struct err *why)
 {
 	w->open = false;
 	w->result.state = state;
 	w->result.not_before = w->attempt.not_before;
 	if (why)
 		w->result.err = *why;
+	tell_finished(l, w);
 }
 
 /* Goes where a step led; the attempt is stored before anything else is done. */
@@ -118,7 +126,7 @@ follow(struct life *l, struct work *w, enum step step, enum outcome outcome, str
 	case OUTCOME_NEXT:
 		/* The last step deletes the attempt in its own transaction. */
 		if (step == STEP_RECORD) {
-			give_up(w, LIFE_DONE, NULL);
+			give_up(l, w, LIFE_DONE, NULL);
 			alert_success(l, w->conf->name);
 			return 0;
 		}
@@ -180,7 +188,7 @@ do_step(struct life *l, struct work *w, struct err *e)
 	else if (store_failure(l, w, step, &why, &over, e) < 0)
 		return -1;
 	if (over)
-		give_up(w, LIFE_FAILED, &why);
+		give_up(l, w, LIFE_FAILED, &why);
 	return 0;
 }
 
@@ -231,7 +239,7 @@ load_again(struct life *l, struct err *e)
 			return -1;
 		if (!found) {
 			/* It was brought to its end elsewhere. */
-			give_up(w, LIFE_DONE, NULL);
+			give_up(l, w, LIFE_DONE, NULL);
 			continue;
 		}
 		for (size_t p = 0; p < fresh.parts; p++) {
@@ -305,6 +313,10 @@ go(struct life *l, when_t wait, struct err *e)
 	when_t start = services_now(l->services), until = start + wait;
 	bool moved;
 
+	/* What was wanted, and was over before it began. */
+	for (size_t i = 0; i < l->works; i++)
+		if (!l->work[i]->open)
+			tell_finished(l, l->work[i]);
 	for (;;) {
 		if (do_round(l, &moved, e) < 0)
 			return -1;
@@ -325,7 +337,7 @@ go(struct life *l, when_t wait, struct err *e)
 		if (l->work[i]->open) {
 			struct err why;
 			say_waiting(l, l->work[i], &why);
-			give_up(l->work[i], LIFE_WAITING, &why);
+			give_up(l, l->work[i], LIFE_WAITING, &why);
 		}
 	return 0;
 }

@@ -25,6 +25,7 @@ run_alert_command(struct run *r, const struct alert *a)
 		.time_limit_ms = COMMAND_LIMIT_MS};
 	if (r->services->run(r->services->ctx, &c, &e) < 0) {
 		syslog(LOG_ERR, "the command of 'alert:' failed: %s", e.text);
+		run_clear(r);
 		fprintf(stderr, "keystay: the command of 'alert:' failed: %s\n", e.text);
 	}
 }
@@ -41,6 +42,7 @@ send_alert(void *run, const struct alert *a)
 	syslog(a->over ? LOG_NOTICE : LOG_ERR, "%s: %s%s%s%s", a->subject, a->over ? "over: " : "",
 		a->text, *a->hint ? "; " : "", a->hint);
 	if (!a->said) {
+		run_clear(r);
 		fflush(stdout);
 		fprintf(stderr, "keystay: alert%s: %s: %s\n", a->over ? " is over" : "", a->subject,
 			a->text);

@@ -2,35 +2,18 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "alerting.h"
 #include "identity.h"
-
-/* On a terminal a line per step; in a pipe only what is waited for. Told once, not every second. */
-static void
-show_progress(void *ctx, const char *certificate, const char *step, const char *doing)
-{
-	static char last[256];
-	char line[256] = "";
-	struct run *r = ctx;
-
-	snprintf(line, sizeof line, "%s: %s: %s", certificate, step, doing);
-	if (*doing && strcmp(line, last) != 0)
-		run_say(r, "%s", line);
-	else if (!*doing && r->terminal)
-		run_say(r, "%s: %s", certificate, step);
-	if (*doing)
-		memcpy(last, line, sizeof last);
-	fflush(stdout);
-}
+#include "telling.h"
 
 static void
 show_lock(void *ctx, const char *holder)
 {
 	struct run *r = ctx;
 
+	run_clear(r);
 	if (!r->quiet)
 		fprintf(stderr, "keystay: waiting for the lock: %s\n",
 			*holder ? holder : "another process");
@@ -46,6 +29,7 @@ show_warning(void *ctx, const struct err *why)
 			"hint", why->hint));
 	if (r->json)
 		return;
+	run_clear(r);
 	fflush(stdout);
 	fprintf(stderr, "keystay: warning: %s\n", why->text);
 	if (why->hint[0])
@@ -57,11 +41,13 @@ run_open_life(struct run *r, const char *command, struct life **ret, struct err 
 {
 	if (run_need_config(r, e) < 0 || become_owner(r->config->state, e) < 0)
 		return -1;
+	telling_begin(r);
 	const struct life_conf conf = {
 		.config = r->config,
 		.services = r->services,
 		.command = command,
-		.watcher = {.progress = show_progress,
+		.watcher = {.progress = telling_progress,
+			.finished = telling_finished,
 			.waiting_for_lock = show_lock,
 			.warning = show_warning,
 			.alert = send_alert,
@@ -110,6 +96,7 @@ run_confirm(struct run *r, struct err *e, const char *fmt, ...)
 		err_set(e, ERR_USAGE, "%s: this needs a yes", question);
 		return err_hint(e, "say --yes");
 	}
+	run_clear(r);
 	fprintf(stderr, "%s [y/N] ", question);
 	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;

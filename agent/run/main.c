@@ -130,6 +130,7 @@ read_options(struct run *r, struct request *q, int argc, char **argv)
 			r->json = true;
 			break;
 		case 'v':
+			r->verbose = true;
 			log_enable(true);
 			break;
 		case 'q':

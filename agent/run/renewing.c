@@ -5,6 +5,7 @@
 
 #include "living.h"
 #include "planning.h"
+#include "telling.h"
 
 static bool
 is_meant(const struct list *names, const struct certificate_conf *c)
@@ -23,6 +24,9 @@ want_all(struct run *r, struct life *l, const struct list *names, const struct w
 		if (is_meant(names, &r->config->certificate[i]) &&
 			life_want(l, &r->config->certificate[i], wish, &started[i], e) < 0)
 			return -1;
+	for (size_t i = 0; i < r->config->certificates; i++)
+		if (started[i])
+			telling_expect(r, &r->config->certificate[i]);
 	return 0;
 }
 
@@ -34,13 +38,11 @@ state_text(enum life_state state)
 	return words[state];
 }
 
-int
-show_result(struct run *r, const struct life_result *result)
+static void
+report_result(struct run *r, const struct life_result *result)
 {
-	const char *name = result->conf->name;
-	bool by_hand = result->err.kind == ERR_WAIT && result->err.hint[0];
-	char text[WHEN_TEXT];
-	json_t *json = json_pack("{s:s, s:s}", "name", name, "result", state_text(result->state));
+	json_t *json = json_pack(
+		"{s:s, s:s}", "name", result->conf->name, "result", state_text(result->state));
 
 	if (result->state == LIFE_FAILED || result->state == LIFE_WAITING)
 		json_object_set_new(json, "error",
@@ -49,10 +51,19 @@ show_result(struct run *r, const struct life_result *result)
 	if (result->state == LIFE_WAITING)
 		json_object_set_new(json, "not_before", json_when(result->not_before));
 	run_report(r, "certificates", json);
+}
+
+static void
+say_result(struct run *r, const struct life_result *result)
+{
+	bool by_hand = result->err.kind == ERR_WAIT && result->err.hint[0];
+	const char *name = result->conf->name;
+	char text[WHEN_TEXT];
+
 	switch (result->state) {
 	case LIFE_DONE:
 		run_say(r, "%s: done", name);
-		return EXIT_DONE;
+		return;
 	case LIFE_WAITING:
 		/* For what a person can do about it no time of day matters. */
 		if (by_hand)
@@ -64,17 +75,29 @@ show_result(struct run *r, const struct life_result *result)
 		run_say(r, "  %s", result->err.text);
 		if (by_hand)
 			run_say(r, "  hint: %s", result->err.hint);
-		return EXIT_WAITING;
+		return;
 	case LIFE_FAILED:
-		break;
+		if (!r->json)
+			(void)run_fail(r, &result->err);
+		return;
 	}
-	if (!r->json) {
-		fflush(stdout);
-		fprintf(stderr, "keystay: %s\n", result->err.text);
-		if (result->err.hint[0])
-			fprintf(stderr, "keystay: hint: %s\n", result->err.hint);
-	}
-	return exit_status_of(result->err.kind);
+}
+
+static int
+status_of(const struct life_result *result)
+{
+	if (result->state == LIFE_FAILED)
+		return exit_status_of(result->err.kind);
+	return result->state == LIFE_WAITING ? EXIT_WAITING : EXIT_DONE;
+}
+
+int
+show_result(struct run *r, const struct life_result *result)
+{
+	report_result(r, result);
+	if (!r->finished)
+		say_result(r, result);
+	return status_of(result);
 }
 
 static void
@@ -116,7 +139,11 @@ go(struct run *r, struct life *l, const struct list *names, const struct wish *w
 	const struct life_result *result;
 	struct err e;
 
-	if (want_all(r, l, names, wish, started, &e) < 0 || life_go(l, wait, &e) < 0)
+	if (want_all(r, l, names, wish, started, &e) < 0)
+		return run_fail(r, &e);
+	if (!r->clear)
+		r->finished = say_result;
+	if (life_go(l, wait, &e) < 0)
 		return run_fail(r, &e);
 	run_array(r, "certificates");
 	for (size_t i = 0, k = 0; i < r->config->certificates; i++) {

@@ -40,9 +40,17 @@ exit_status_of(enum err_kind kind)
 	return statuses[kind];
 }
 
+void
+run_clear(const struct run *r)
+{
+	if (r->clear)
+		r->clear();
+}
+
 int
 run_fail(struct run *r, const struct err *e)
 {
+	run_clear(r);
 	if (r->json) {
 		json_object_set_new(r->report, "error",
 			json_pack("{s:s, s:s, s:s}", "kind", err_word(e->kind), "text", e->text,
@@ -150,6 +158,7 @@ run_say(struct run *r, const char *fmt, ...)
 
 	if (r->json || r->quiet)
 		return;
+	run_clear(r);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

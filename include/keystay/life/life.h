@@ -29,10 +29,23 @@ struct alert {
 	when_t at;
 };
 
+/* Where a certificate is. */
+struct life_moment {
+	const struct certificate_conf *conf;
+	const char *step;
+	const char *doing;     /* what it waits for in it; "" = it begins */
+	const char *authority; /* whose answer it waits for; "" = nobody's */
+	when_t not_before;     /* when it looks again; 0 = not said */
+};
+
+struct life_result;
+
 /* What is told while it goes on; `ctx` is the caller's. Any function may be NULL. */
 struct life_watcher {
-	/* A certificate came to a step, or waits in it ("waits for validation"). */
-	void (*progress)(void *ctx, const char *certificate, const char *step, const char *doing);
+	/* A certificate came to a step, or waits in it. Borrowed for the call. */
+	void (*progress)(void *ctx, const struct life_moment *moment);
+	/* A certificate that was wanted is done, failed or given up. Borrowed for the call. */
+	void (*finished)(void *ctx, const struct life_result *result);
 	/* Another process holds the lock; told once. */
 	void (*waiting_for_lock)(void *ctx, const char *holder);
 	/* Something beside the certificates in hand went wrong: an old key cannot be retired. */

@@ -20,14 +20,20 @@ enum exit_status {
 	EXIT_WAITING = 7,
 };
 
+struct life_result;
+
 struct run {
 	const char *config_path;
 	bool json;
 	bool quiet;
 	bool yes;
+	bool verbose;
 	bool unattended; /* nobody reads what is said: what is wrong is told by alerts */
 	bool terminal;   /* standard output is one, and not --json */
 	bool (*stopping)(void *run); /* of the daemon: a pass is to end; NULL = never */
+	/* In plain lines each result is told when it is there; NULL = all in the end. */
+	void (*finished)(struct run *r, const struct life_result *result);
+	void (*clear)(void); /* takes what is drawn off the terminal; NULL = nothing is */
 	struct config *config;
 	const struct services *services;
 	json_t *report; /* with --json: the object that is printed at the end */
@@ -93,6 +99,9 @@ int run_no_verb(struct run *r, const struct command *c, const char *word);
 
 /* Reads the configuration if it is not there yet. */
 int run_need_config(struct run *r, struct err *e) MUST_USE;
+
+/* What is drawn on the terminal goes, before a line that stays. run_say and run_fail do it. */
+void run_clear(const struct run *r);
 
 /* One line on standard output for a person; nothing with --json or --quiet. */
 void run_say(struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
