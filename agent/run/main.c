@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -248,10 +249,22 @@ do_request(struct run *r, const struct request *q)
 	return status;
 }
 
+/*
+ * What is read without --config. A program with more rights than its caller has is not told by
+ * him what to read.
+ */
+static const char *
+default_config(void)
+{
+	const char *path = secure_getenv("KEYSTAY_CONFIG");
+
+	return path && *path ? path : "/etc/keystay/keystay.yaml";
+}
+
 int
 main(int argc, char **argv)
 {
-	struct run r = {.config_path = "/etc/keystay/keystay.yaml",
+	struct run r = {.config_path = default_config(),
 		.services = system_services(),
 		.commands = commands};
 	char **words = calloc((size_t)argc + 1, sizeof *words);

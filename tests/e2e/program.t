@@ -32,6 +32,19 @@ done
 ks frobnicate --json
 is "$(jq -r .error.kind <<<"$OUT")" usage "an error as JSON"
 
+# --- which configuration
+echo 'nonsense: 1' | tee "$LAB/one.yaml" >"$LAB/two.yaml"
+said() { OUT=$(KEYSTAY_CONFIG=$1 "${@:2}" 2>&1); }
+said "$LAB/one.yaml" "$KEYSTAY" status
+like "$OUT" "one.yaml:1:1: " "KEYSTAY_CONFIG names it"
+said "$LAB/one.yaml" "$KEYSTAY" --config "$LAB/two.yaml" status
+like "$OUT" "two.yaml:1:1: " "--config does before that"
+said "" "$KEYSTAY" status
+like "$OUT" "'/etc/keystay/keystay.yaml'" "an empty one names nothing"
+install -m 4755 -o daemon "$KEYSTAY" "$LAB/set-uid"
+said "$LAB/one.yaml" setpriv --reuid nobody --clear-groups "$LAB/set-uid" status
+like "$OUT" "'/etc/keystay/keystay.yaml'" "nor does it for a program with another's rights"
+
 # --- state folder of another user: root becomes that user
 lab_pebble || exit 2
 lab_config
