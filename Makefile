@@ -57,7 +57,7 @@ LIBRARY = $(OUT)/libkeystay.a
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS = $(UNIT:%=$(OUT)/unit/%)
 DOUBLES = $(patsubst tests/doubles/%.c,$(OUT)/doubles/%.so,$(wildcard tests/doubles/*.c))
-SHELL_FILES := $(wildcard scripts/deps scripts/test-servers scripts/demo scripts/check-floors scripts/run-unit scripts/tokens-table scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
+SHELL_FILES := $(wildcard scripts/deps scripts/test-servers scripts/ci-keystay scripts/demo scripts/check-floors scripts/run-unit scripts/tokens-table scripts/*.sh tests/e2e/*.sh tests/e2e/*.t)
 LAYOUT_FILES := $(wildcard agent/*/*.[ch] include/keystay/*/*.h tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps tools programs libest-server demo test check check-floors check-layout check-lint check-shell \

@@ -11,6 +11,7 @@
 #     LAB_EST_LOGIN        NAME:PASSWORD that may enroll
 #     LAB_EST_PORT, LAB_EST_PID
 #   lab_libest_end         stops the one that was started last
+#   lab_config_est NAME [LINE...]  the server as an authority of keystay.yaml, with these lines
 #
 # What came to its CA is in $LAB/log/libest, what libest says in $LAB/log/libest.error.
 
@@ -47,7 +48,7 @@ lab_libest() {
 	LAB_PIDS+=("$LAB_EST_PID")
 	LAB_EST=https://127.0.0.1:$LAB_EST_PORT/.well-known/est
 	LAB_EST_TRUST=$LAB/est-ca.pem
-	export LAB_EST LAB_EST_TRUST LAB_EST_LOGIN LAB_EST_PORT
+	export LAB_EST LAB_EST_TRUST LAB_EST_PORT
 	lab_wait_port "$LAB_EST_PORT"
 }
 
@@ -57,4 +58,9 @@ lab_libest_end() {
 		[ "${LAB_PIDS[i]}" != "$LAB_EST_PID" ] || unset "LAB_PIDS[i]"
 	done
 	kill "$LAB_EST_PID" && wait "$LAB_EST_PID" 2>/dev/null
+}
+
+lab_config_est() {
+	printf '  - name: %s\n' "$1"
+	printf '    %s\n' "protocol: est" "url: $LAB_EST" "${@:2}"
 }

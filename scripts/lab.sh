@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # lab.sh - real parts in a scratch folder: SoftHSM, Pebble with its DNS, nginx with workers as
-# www-data. Sourced by scripts/demo and by the end-to-end tests. All that is started is stopped by
-# process id, and nothing outside the folder is written.
+# www-data. Sourced by scripts/demo, by scripts/ci-keystay and by the end-to-end tests. All that is
+# started is stopped by process id, and nothing outside the folder is written.
 #
 #   lab_begin            makes $LAB and stops everything at exit
 #   lab_token NAME PIN   a PIN file and its path in $LAB/NAME.pin
@@ -17,6 +17,15 @@ SOFTHSM_MODULE=/usr/lib/softhsm/libsofthsm2.so
 export KEYSTAY SOFTHSM_MODULE
 LAB_PIDS=() LAB_TLS_ENV=()
 
+# When a process was started, in the kernel's ticks. Fails for one that is gone, also where nobody
+# has asked for its exit status.
+lab_started() {
+	local stat
+	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+	read -r -a stat <<<"${stat##*) }"
+	[ "${stat[0]}" != Z ] && echo "${stat[19]}"
+}
+
 lab_end() {
 	local pid
 	# A reload that is a restart left another one.
@@ -26,7 +35,7 @@ lab_end() {
 	done
 	for pid in "${LAB_PIDS[@]}"; do
 		for _ in $(seq 50); do
-			kill -0 "$pid" 2>/dev/null || break
+			lab_started "$pid" >/dev/null || break
 			sleep 0.1
 		done
 		# A worker that hangs in its token would stay behind, with the port.
@@ -42,9 +51,14 @@ lab_end() {
 
 lab_begin() {
 	LAB=$(mktemp -d /tmp/keystay-lab-XXXXXX) || exit 2
-	chmod 711 "$LAB"
 	trap lab_end EXIT
 	trap 'exit 130' INT TERM
+	lab_folder
+}
+
+# What is in $LAB from the beginning.
+lab_folder() {
+	chmod 711 "$LAB"
 	mkdir -m 755 "$LAB/tokens" "$LAB/log" "$LAB/webroot" "$LAB/webroot/.well-known"
 	printf '%s\n' "directories.tokendir = $LAB/tokens" 'objectstore.backend = file' \
 		'log.level = ERROR' 'slots.removable = false' >"$LAB/softhsm2.conf"
@@ -239,45 +253,73 @@ lab_nginx_pid() {
 }
 
 # Writes keystay.yaml: a token "web" for servers, one "agent" for the account key, one authority.
-# Certificates are appended by lab_certificate.
+# Certificates are appended by lab_certificate. LAB_TOKENS are the tokens' names, "web" first;
+# LAB_GROUP is the group of servers' workers ("" = the token is shared with nobody).
 lab_config() {
+	{
+		lab_config_tokens
+		echo authorities:
+		lab_config_acme pebble
+		echo certificates:
+	} >"$CONFIG"
+}
+
+# The lines of keystay.yaml about tokens, and the files of their PINs.
+lab_config_tokens() {
+	local token share="" tokens=${LAB_TOKENS:-web agent}
+	[ -z "${LAB_GROUP-www-data}" ] ||
+		share="share: {path: ${KIND_SHARE:-$LAB/tokens}, group: ${LAB_GROUP-www-data}}"
 	lab_pin web "${LAB_WEB_PIN:-w3b # pin}"
-	lab_pin agent "${LAB_AGENT_PIN:-ag3nt pin}"
-	lab_pin so "12345678"
-	cat >"$CONFIG" <<-YAML
+	lab_pin so "${LAB_SO_PIN:-12345678}"
+	cat <<-YAML
 		state: $LAB/state
 		tokens:
 		  - name: web
 		    module: ${KIND_MODULE:-$SOFTHSM_MODULE}
 		    label: ${KIND_LABEL:-web}
 		    pin: file:$LAB/web.pin
-		    share: {path: ${KIND_SHARE:-$LAB/tokens}, group: www-data}
+		    $share
 		    road: ${LAB_ROAD:-auto}
 		    ${KIND_INIT_ARGS:+init_args: "$KIND_INIT_ARGS"}
-		  - {name: agent, module: $SOFTHSM_MODULE, label: agent, pin: "file:$LAB/agent.pin"}
-		authorities:
-		  - name: pebble
+	YAML
+	for token in ${tokens#web}; do
+		lab_pin "$token" "${LAB_AGENT_PIN:-ag3nt pin}"
+		echo "  - {name: $token, module: $SOFTHSM_MODULE, label: $token, pin: \"file:$LAB/$token.pin\"}"
+	done
+}
+
+# Pebble as an authority: its name. The account key is in the last token.
+lab_config_acme() {
+	local tokens=${LAB_TOKENS:-web agent}
+	cat <<-YAML
+		  - name: $1
 		    protocol: acme
 		    url: ${LAB_ACME:-https://127.0.0.1:1/dir}
 		    contact: [mailto:ops@example.org]
 		    agree_terms: true
 		    trust: ${LAB_TRUST:-$LAB/none.pem}
-		    account_key: {token: agent, type: ec-p256}
-		certificates:
+		    account_key: {token: ${tokens##* }, type: ec-p256}
 	YAML
 }
 
 # lab_certificate NAME "a.example, b.example" [more YAML lines for the certificate]
+# LAB_AUTHORITY is the authority, LAB_CHALLENGE how names are proven ("" = there is nothing to prove).
 lab_certificate() {
+	local challenge=${LAB_CHALLENGE-webroot: $LAB/webroot}
 	cat >>"$CONFIG" <<-YAML
 		  - name: $1
 		    names: [$2]
 		    token: web
-		    authority: pebble
+		    authority: ${LAB_AUTHORITY:-pebble}
 		    policy: ${LAB_POLICY:-lab}
-		    challenge: {type: http-01, webroot: $LAB/webroot}
+		    ${challenge:+challenge: {type: http-01, $challenge\}}
 		${3:-}
 	YAML
+}
+
+# Certificates from here on are proven by the agent's own listener, where Pebble looks.
+lab_own_listener() {
+	LAB_CHALLENGE="listen: \"127.0.0.1:$LAB_HTTP\""
 }
 
 # The install: lines of a certificate on the lab's nginx, for lab_certificate's third argument.
@@ -301,7 +343,9 @@ lab_reload_script() {
 
 # With lab_kind "web" is there already.
 lab_tokens() {
-	{ [ -n "${KIND_MODULE:-}" ] ||
-		"$KEYSTAY" --config "$CONFIG" token init web --so-pin "file:$LAB/so.pin"; } &&
-		"$KEYSTAY" --config "$CONFIG" token init agent --so-pin "file:$LAB/so.pin"
+	local token
+	for token in ${LAB_TOKENS:-web agent}; do
+		[ "$token" = web ] && [ -n "${KIND_MODULE:-}" ] && continue
+		"$KEYSTAY" --config "$CONFIG" token init "$token" --so-pin "file:$LAB/so.pin" || return 1
+	done
 }

@@ -6,12 +6,10 @@ N=${N:-20}
 lab_begin
 lab_pebble || exit 2
 lab_config
-lab_port LISTEN
+lab_own_listener
 for i in $(seq $N); do
 	lab_certificate "c$i" "c$i.example" ""
 done
-# Our own listener stands where Pebble looks.
-sed -i "s,webroot: $LAB/webroot,listen: \"127.0.0.1:$LAB_HTTP\"," "$CONFIG"
 lab_tokens >/dev/null || exit 2
 ks_is 0 "issue $N certificates by the agent's own listener" issue --all
 : >"$LAB/log/pebble"

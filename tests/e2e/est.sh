@@ -24,6 +24,7 @@
 #   leaf NAME OPTION...    openssl x509 of what is live
 
 TRUST="" AUTHORITY=internal MORE=""
+LAB_GROUP="" # no server shows what is got here
 
 est_begin() {
 	lab_begin
@@ -32,32 +33,16 @@ est_begin() {
 	TRUST=$LAB/est-ca.pem
 	(umask 077 && echo estpwd >"$LAB/password" && echo wr0ng-one >"$LAB/wrong")
 	LOGIN=("username: estuser" "password: file:$LAB/password")
-	lab_pin agent "ag3nt pin"
-	lab_pin so 12345678
 	: >"$LAB/log/libest"
 	: >"$LAB/log/own"
 	: >"$LAB/certificates"
 }
 
 est_config() {
-	[ -s "$LAB/web.pin" ] || lab_pin web "w3b # pin"
 	{
-		cat <<-YAML
-			state: $LAB/state
-			tokens:
-			  - name: web
-			    module: ${KIND_MODULE:-$SOFTHSM_MODULE}
-			    label: ${KIND_LABEL:-web}
-			    pin: file:$LAB/web.pin
-			    road: ${LAB_ROAD:-auto}
-			  - {name: agent, module: $SOFTHSM_MODULE, label: agent, pin: "file:$LAB/agent.pin"}
-			authorities:
-			  - name: internal
-			    protocol: est
-			    url: $LAB_EST
-		YAML
-		[ -z "$TRUST" ] || echo "    trust: $TRUST"
-		[ $# = 0 ] || printf '    %s\n' "$@"
+		lab_config_tokens
+		echo authorities:
+		lab_config_est internal ${TRUST:+"trust: $TRUST"} "$@"
 		[ -z "$MORE" ] || printf '%s\n' "$MORE"
 		echo certificates:
 		cat "$LAB/certificates"

@@ -48,8 +48,8 @@ like "$OUT" "'/etc/keystay/keystay.yaml'" "nor does it for a program with anothe
 # --- state folder of another user: root becomes that user
 lab_pebble || exit 2
 lab_config
+lab_own_listener
 lab_certificate one one.example ""
-sed -i "s,webroot: $LAB/webroot,listen: \"127.0.0.1:$LAB_HTTP\"," "$CONFIG"
 sed -i '/share:/d' "$CONFIG"
 install -d -m 711 -o daemon -g daemon "$LAB/state"
 chown daemon: "$LAB"/*.pin "$LAB/tokens" "$CONFIG"

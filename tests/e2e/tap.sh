@@ -125,6 +125,14 @@ lab_usual() {
 	lab_nginx_conf payments "$LAB_NAMES"
 }
 
+# The lab of a test that needs no server: what a pipeline has.
+lab_ci() {
+	eval "$("$ROOT/scripts/ci-keystay" start "$@")" || exit 2
+	trap '"$ROOT/scripts/ci-keystay" stop' EXIT
+	trap 'exit 130' INT TERM
+	LAB=$KEYSTAY_CI_FOLDER CONFIG=$KEYSTAY_CONFIG LAB_HTTP=${KEYSTAY_CI_HTTP:-} LAB_AUTHORITY=acme
+}
+
 done_testing() {
 	echo "1..$TAP_COUNT"
 	[ "$TAP_FAILED" = 0 ] || exit 1
