@@ -174,10 +174,24 @@ lab_server_openssl() {
 		awk '/^# --- for the nginx unit/ { exit } !/^# ---/' >"$LAB/server-openssl.cnf"
 }
 
+# A server of nginx: lab_nginx_server "name1 name2" CERTIFICATE KEY
+lab_nginx_server() {
+	cat <<-CONF
+		server {
+			listen 127.0.0.1:$LAB_TLS ssl;
+			server_name $1;
+			ssl_certificate $2;
+			ssl_certificate_key $3;
+			location / { return 200 "keystay\n"; }
+		}
+	CONF
+}
+
 # nginx on $LAB_TLS: port 80's part shows the webroot; each certificate has its server. A server
 # for a certificate that is not there yet is written after the start: the agent's reload takes it.
 # LAB_NGINX_USER is nginx's `user`; LAB_NGINX_STYLE=single has one process do everything, for tokens
-# that do not survive a fork; KIND_ENV names variables that the token's module needs.
+# that do not survive a fork; KIND_ENV names variables that the token's module needs. More servers
+# may stand in $LAB/sites/*.conf.
 #   lab_nginx_conf NAME "name1 name2" [NAME "names"]...
 lab_nginx_conf() {
 	[ -n "${LAB_TLS:-}" ] || lab_port LAB_TLS
@@ -202,21 +216,15 @@ lab_nginx_conf() {
 				uwsgi_temp_path $LAB/nginx-tmp;
 				scgi_temp_path $LAB/nginx-tmp;
 				server_names_hash_bucket_size 128;
+				server_names_hash_max_size 4096;
+				include $LAB/sites/*.conf;
 				server {
 					listen 127.0.0.1:$LAB_HTTP;
 					location /.well-known/acme-challenge/ { root $LAB/webroot; }
 				}
 		CONF
 		while [ $# -gt 0 ]; do
-			cat <<-CONF
-				server {
-					listen 127.0.0.1:$LAB_TLS ssl;
-					server_name $2;
-					ssl_certificate $LAB/state/live/$1/fullchain.pem;
-					ssl_certificate_key $LAB/state/live/$1/key.pem;
-					location / { return 200 "keystay\n"; }
-				}
-			CONF
+			lab_nginx_server "$2" "$LAB/state/live/$1/fullchain.pem" "$LAB/state/live/$1/key.pem"
 			shift 2
 		done
 		echo '}'

@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# estate.sh - the council's 72 certificates (tests/estate/72.csv) on the servers of the lab: Pebble is
+# "public", libest "internal", and one nginx shows them all. Sourced behind tap.sh and
+# scripts/lab-est.sh.
+#
+#   estate_rows            the rows, a line each, with '|' between the columns
+#   estate_each COMMAND... calls it with the columns of each row
+#   estate_begin           the lab, both authorities, the tokens, keystay.yaml without certificates
+#   estate_old             what is there before keystay: $LAB/old/NAME.pem and NAME.key, from a CA of
+#                          its own ($LAB/old/ca.pem), with as many days left as the list says
+#   estate_site NAME "a.example b.example" CERTIFICATE KEY   nginx shows this one, after a reload
+#   estate_nginx           starts it, with old certificates for all
+#   estate_enter NAME...   a file of certificates.d/ for each row, as a person would write it
+
+ESTATE=$ROOT/tests/estate/72.csv
+# The list says until when; it is read as if it were this day.
+ESTATE_DAY=2026-12-01
+
+estate_rows() {
+	tail -n +2 "${1:-$ESTATE}" | perl -ne '
+		s/\r?\n//;
+		my @row;
+		while (/\G(?:"((?:[^"]|"")*)"|([^,]*))(,|$)/g) {
+			push @row, ($1 // $2) =~ s/""/"/gr;
+			last if $3 eq "";
+		}
+		print join("|", @row), "\n"'
+}
+
+estate_each() {
+	local line row
+	while read -r line; do
+		IFS='|' read -r -a row <<<"$line|"
+		"$@" "${row[@]}" || return 1
+	done < <(estate_rows)
+}
+
+estate_begin() {
+	lab_begin
+	LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
+	LAB_TLS_DAYS=397
+	lab_pebble || exit 2
+	lab_libest --valid 7776000 || exit 2
+	(umask 077 && echo "${LAB_EST_LOGIN#*:}" >"$LAB/est.password")
+	mkdir "$LAB/certificates.d" "$LAB/sites" "$LAB/old"
+	{
+		lab_config_tokens
+		echo authorities:
+		lab_config_acme public
+		lab_config_est internal "trust: $LAB_EST_TRUST" "username: ${LAB_EST_LOGIN%:*}" \
+			"password: file:$LAB/est.password"
+		echo certificates:
+	} >"$CONFIG"
+	lab_tokens >/dev/null || exit 2
+}
+
+# One certificate of before. Its key is a file, as it was then.
+estate_old_one() {
+	local name=$1 names=$2 subject=$3 key=$8 days
+	days=$((($(date -ud "$9" +%s) - $(date -ud "$ESTATE_DAY" +%s)) / 86400))
+	case $key in
+	ec-*) key="ec -pkeyopt ec_paramgen_curve:P-256" ;;
+	rsa-*) key="rsa:${key#rsa-}" ;;
+	esac
+	[ -z "$subject" ] || subject="/${subject//,//}"
+	# shellcheck disable=SC2086
+	openssl req -x509 -CA "$LAB/old/ca.pem" -CAkey "$LAB/old/ca.key" -newkey $key -nodes -days "$days" \
+		-subj "${subject:-/}" -addext "subjectAltName=DNS:${names// /,DNS:}" -addext extendedKeyUsage=serverAuth \
+		-addext basicConstraints=CA:FALSE -out "$LAB/old/$name.pem" -keyout "$LAB/old/$name.key" 2>>"$LAB/log/old"
+}
+
+estate_old() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1000 -subj '/O=Northbridge Council/CN=Old CA' \
+		-addext basicConstraints=critical,CA:TRUE -keyout "$LAB/old/ca.key" -out "$LAB/old/ca.pem" 2>>"$LAB/log/old" &&
+		estate_each estate_old_one
+}
+
+estate_site() {
+	lab_nginx_server "${@:2}" >"$LAB/sites/$1.conf"
+}
+
+estate_site_old() { estate_site "$1" "$2" "$LAB/old/$1.pem" "$LAB/old/$1.key"; }
+estate_site_live() { estate_site "$1" "$2" "$LAB/state/live/$1/fullchain.pem" "$LAB/state/live/$1/key.pem"; }
+
+# Servers sign in the token from the beginning; what they show then needs no token.
+estate_nginx() {
+	lab_port LAB_TLS
+	lab_reload_script
+	estate_each estate_site_old
+	lab_nginx_conf
+	lab_server_openssl "$1" && lab_nginx_start
+}
+
+estate_enter() {
+	local name=$1 names=$2 owner=$4 authority=$5 policy=$6 token=$7 key=$8
+	{
+		echo certificates:
+		printf '  - %s\n' "name: $name"
+		printf '    %s\n' "names: [${names// /, }]" "owner: $owner" "token: $token" "keys: [$key]" \
+			"authority: $authority" "policy: $policy"
+		[ "$authority" != public ] || echo "    challenge: {type: http-01, webroot: $LAB/webroot}"
+	} >"$LAB/certificates.d/$name.yaml"
+}
