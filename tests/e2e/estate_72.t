@@ -14,21 +14,56 @@ is "$(column 1 | sort | uniq -d)$(column 2 | tr ' ' '\n' | sort | uniq -d)" "" "
 is "$(column 9 | sort | sed -n '1p;$p' | paste -sd' ')" "2026-12-02 2028-01-05" "they end within 400 days"
 unlike "$(column 2 | tr ' ' '\n' | grep -v '\(^\|\.\)northbridge\.example$')" . "all are of one domain"
 
-# took TEXT: what it took since the last one
+# took TEXT: how long it was since the last one
 took() {
-	local at
-	at=$(date +%s%N)
-	note "$1: $(((at - TOOK) / 1000000)) ms"
-	TOOK=$at
+	local now
+	now=$(date +%s%N)
+	note "$1: $(((now - TOOK) / 1000000)) ms"
+	TOOK=$now
 }
-shown() { served "${2%% *}" >"$LAB/shown/$1"; }
-same_as() { [ "$(cat "$LAB/shown/$1")" = "$(openssl x509 -noout -fingerprint -sha256 -in "$LAB/$2/$1${3:-}")" ]; }
-old_shown() { same_as "$1" old .pem || note "$1: something else than the old certificate is shown"; }
+# A handshake with the first name of a row; what is shown must be what is in a file.
+BAD=0
+shows() { [ "$(served "${2%% *}")" = "$(openssl x509 -noout -fingerprint -sha256 -in "$1")" ]; }
+shows_old() { shows "$LAB/old/$1.pem" "$2" || { BAD=$((BAD + 1)) && note "$1: not the old certificate"; }; }
+shows_live() { shows "$LAB/state/live/$1/cert.pem" "$2" || { BAD=$((BAD + 1)) && note "$1: not the live certificate"; }; }
+# The rows of authorities that keystay asks by itself, or of the others.
+automatic() { [ "$6" = portal ] || "$1" "${@:2}"; }
+by_hand() { [ "$6" != portal ] || "$1" "${@:2}"; }
 
+# --- what is there: certificates that people made, in an nginx
 estate_begin
-mkdir "$LAB/shown"
 TOOK=$(date +%s%N)
 estate_old
 tap $? "72 certificates of before"
-took "made"
+took "72 old certificates are made"
+estate_each automatic estate_enter
+estate_nginx www
+tap $? "nginx has them all"
+estate_each shows_old
+is "$BAD" 0 "each is shown by its name"
+took "72 handshakes with keys in files"
+
+# --- all that need no person
+ks_is 0 "check" check
+took "check"
+ks_is 0 "issue --all" issue --all
+is "$(grep -c ': done$' <<<"$OUT")" 60 "60 certificates"
+took "issue --all, 60 certificates"
+estate_each automatic estate_site_live
+"$LAB/reload-nginx"
+for _ in $(seq 200); do
+	BAD=0
+	shows_live www www.northbridge.example 2>/dev/null && [ "$BAD" = 0 ] && break
+	sleep 0.1
+done
+took "nginx took 60 keys in the token"
+BAD=0
+estate_each automatic shows_live
+is "$BAD" 0 "each of the 60 is shown by its name"
+estate_each by_hand shows_old
+is "$BAD" 0 "and the 12 of before"
+took "72 handshakes"
+is "$(token_ids web web)" "$(known_ids web)" "keys in the token are the keys in the database"
+is "$("$KEYSTAY" --config "$CONFIG" status --json | jq -r '[.certificates[].state] | unique | join(" ")')" valid "all are valid"
+is "$(grep -c 'exited on signal' "$LAB/log/nginx.error")" 0 "no worker of nginx died"
 done_testing
