@@ -36,7 +36,7 @@ before=$(orders) accounts=$(token_ids agent agent | wc -l)
 mv "$DB" "$LAB/kept.db" && rm -f "$DB"-*
 ks_is 1 "check with no database" check
 like "$OUT" "fail  certificate 'payments': its files are at version 3, and the database knows of none" "says what is lost"
-ks status
+ks status payments
 like "$OUT" "its files are at version 3, .*'keystay renew --due' rebuilds" "so does status"
 unlike "$OUT" "keystay issue" "and asks for no other certificate"
 ks renew --dry-run
