@@ -6,9 +6,6 @@
 #include "keystay/life/rebuild.h"
 #include "keystay/state/db.h"
 
-/* The protocol of authorities whose answers people bring. */
-#define BY_HAND "manual"
-
 struct estate {
 	const struct config *config;
 	struct db *db;
@@ -67,7 +64,7 @@ note_attempt(struct estate *s, struct estate_row *r, const struct attempt *a)
 	const struct authority_conf *authority = config_authority(s->config, a->authority);
 
 	r->attempt = true;
-	r->by_hand = authority && text_same(authority->ops->word, BY_HAND);
+	r->by_hand = authority && authority->ops->by_hand;
 	text_copy(r->step, sizeof r->step, a->step);
 	text_copy(r->attempt_authority, sizeof r->attempt_authority, a->authority);
 	r->attempt_at = a->not_before;

@@ -75,7 +75,7 @@ ks_is 7 "issue of what people must get" issue web
 like "$OUT" "waits for a person to take it to 'https://portal.example/orders'" "says who is waited for"
 like "$OUT" "hint: 'keystay csr web' shows the request; then 'keystay import web FILE'" "and what to do"
 ks status web
-like "$OUT" "waits for authority 'portal'" "status says so"
+like "$OUT" "'keystay import web FILE' takes the answer" "status says what is next"
 
 # --- the request
 csr web >"$LAB/web.csr"
