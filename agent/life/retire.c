@@ -4,6 +4,7 @@
 #include "keystay/base/log.h"
 #include "keystay/life/keys.h"
 #include "internal.h"
+#include "remove.h"
 
 /* A step of the way, with the moment when it is due. */
 struct turn {
@@ -36,23 +37,46 @@ in_use(const struct key_uses *u)
 	return u->live || u->attempts || u->accounts || u->served;
 }
 
-/* The moment at which a key's next step is due, and which; 0 for one that stays as it is. */
-static when_t
-turn_at(struct life *l, const struct key_row *k,
-	int (**ret_step)(struct life *l, struct key_row *row, struct err *e))
+/* How long a key of a certificate drains, and stays disabled. */
+static void
+times_of(struct life *l, const struct key_row *k, when_t *ret_drain, when_t *ret_disable)
 {
 	const struct certificate_conf *c = text_same(k->purpose, "certificate")
 						   ? config_certificate(l->config, k->owner)
 						   : NULL;
 	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
+	struct removed_row removed;
+	struct err ignored;
+	bool found = false;
 
-	if (text_same(k->state, KEY_DRAINING)) {
+	*ret_drain = policy_drain(p);
+	*ret_disable = policy_disable(p);
+	/* The policy of one that was removed is the one that it had. */
+	if (c || removed_get(l->db, k->owner, &removed, &found, &ignored) < 0 || !found)
+		return;
+	*ret_drain = removed.drain;
+	*ret_disable = removed.disable;
+}
+
+/* The moment at which a key's next step is due, and which; 0 for one that stays as it is. */
+static when_t
+turn_at(struct life *l, const struct key_row *k,
+	int (**ret_step)(struct life *l, struct key_row *row, struct err *e))
+{
+	bool draining = text_same(k->state, KEY_DRAINING);
+	bool off = text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING);
+	when_t drain = 0, disable = 0;
+
+	/* Most keys are on no way anywhere, and nothing is asked of them. */
+	if (draining || off)
+		times_of(l, k, &drain, &disable);
+	if (draining) {
 		*ret_step = life_key_disable;
-		return k->state_at + policy_drain(p);
+		return k->state_at + drain;
 	}
 	*ret_step = life_key_destroy;
-	if (text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING))
-		return k->state_at + policy_disable(p);
+	if (off)
+		return k->state_at + disable;
 	return text_same(k->state, KEY_COMPROMISED) ? k->state_at : 0;
 }
 
@@ -149,6 +173,8 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 	size_t done;
 
 	*ret_done = 0;
+	/* Before: what is still served stays. After: whose last key is gone. */
+	life_look_at_removed(l);
 	/* Twice: with no time to wait a key is switched off and destroyed in one go. */
 	for (int pass = 0; pass < 2; pass++) {
 		if (one_pass(l, &done, e) < 0)
@@ -157,6 +183,8 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 		if (done == 0)
 			break;
 	}
+	if (*ret_done)
+		life_look_at_removed(l);
 	if (l->destroyed < DESTROYED_MAX)
 		return 0;
 	l->destroyed = 0;
