@@ -218,6 +218,7 @@ add_contract(const struct config *c, const struct estate *s, const struct contra
 		.name = conf->name,
 		.authority = conf->authority,
 		.owner = conf->owner,
+		.at = conf->at,
 		.ends = conf->ends,
 		.units_left = -1,
 		.issued = s->issued[a - c->authority]};
@@ -250,6 +251,7 @@ look(const struct config *c, const struct estate *s, struct dates *all, when_t n
 			.name = v->subject,
 			.authority = v->authority,
 			.owner = v->owner,
+			.at = v->at,
 			.ends = v->ends,
 			.units_left = -1};
 	}

@@ -64,7 +64,8 @@ tell_end(struct life *l, const struct dated *d, const char *subject, when_t now)
 		err_set(&why, ERR_FAILED, "%s ends on %s, in %lld days; it would take down %s",
 			subject, day, (long long)d->days_left,
 			dated_losses_text(d, losses, sizeof losses));
-	err_hint(&why, "its owner is '%s'; write its new end into '%s'", d->owner, l->config->path);
+	err_hint(&why, "its owner is '%s'; write its new end at %s:%d", d->owner, d->at.file,
+		d->at.line);
 	alert_stage(l, subject, KIND_ENDS, stage, &why);
 }
 
@@ -79,7 +80,8 @@ tell_units(struct life *l, const struct dated *d, const char *subject, when_t no
 		"%s has %lld units left, which last until %s; it would take down %s", subject,
 		(long long)d->units_left, when_format_day(d->units_out, day),
 		dated_losses_text(d, losses, sizeof losses));
-	err_hint(&why, "its owner is '%s'; write new units into '%s'", d->owner, l->config->path);
+	err_hint(&why, "its owner is '%s'; write new units at %s:%d", d->owner, d->at.file,
+		d->at.line);
 	alert_stage(l, subject, KIND_UNITS, stage, &why);
 }
 

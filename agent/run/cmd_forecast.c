@@ -1,9 +1,9 @@
 #include "commands.h"
 
-#include "foreseen.h"
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/state/db.h"
+#include "obstacles.h"
 
 /* As far as durations go. */
 #define UNTIL_MAX (3660 * DAY)

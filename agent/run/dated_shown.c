@@ -124,11 +124,11 @@ say_place(const struct dated *d, char where[700])
 static void
 check_one(struct run *r, const struct dated *d)
 {
-	char where[700], hint[400], day[WHEN_TEXT], losses[600];
+	char where[700], hint[700], day[WHEN_TEXT], losses[600];
 
 	say_place(d, where);
-	snprintf(hint, sizeof hint, "its owner is '%s'; write its new end into '%s'", d->owner,
-		r->config->path);
+	snprintf(hint, sizeof hint, "its owner is '%s'; it is at %s:%d", d->owner, d->at.file,
+		d->at.line);
 	if (d->goes_on)
 		return;
 	if (d->days_left < WARN_DAYS)

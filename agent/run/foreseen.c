@@ -5,8 +5,7 @@
 
 #include "keystay/base/csv.h"
 
-/* --- counts: a row for each month, and a column for each authority that has any */
-
+/* A row for each month, and a column for each authority. */
 struct months {
 	size_t rows, columns;
 	when_t *begin;
@@ -66,7 +65,7 @@ count_months(const struct run *r, const struct foreseen *f, struct months *ret, 
 	return 0;
 }
 
-static const char *
+const char *
 month_text(when_t at, char text[WHEN_TEXT])
 {
 	when_format_day(at, text);
@@ -222,185 +221,5 @@ print_months_csv(struct run *r, const struct foreseen *f, struct err *e)
 	if (b.full)
 		return err_set(e, ERR_FAILED, "the table is too large");
 	fputs(buf_text(&b), stdout);
-	return 0;
-}
-
-/* --- what stands in the way */
-
-static void
-add_finding(struct run *r, const char *kind, const char *authority, const char *owner,
-	int64_t count, when_t at, const char *text)
-{
-	run_say(r, "%s", text);
-	run_report(r, "findings",
-		json_pack("{s:s, s:s, s:s?, s:s?, s:I, s:o, s:s}", "level", "warn", "kind", kind,
-			"authority", authority, "owner", owner, "count", (json_int_t)count, "at",
-			json_when(at), "text", text));
-}
-
-static void
-show_limits(struct run *r, const struct foreseen *f, size_t authority)
-{
-	const struct authority_conf *a = &r->config->authority[authority];
-	char text[400], day[WHEN_TEXT], first[WHEN_TEXT], per[WHEN_TEXT];
-
-	for (size_t i = 0; i < a->rate_limits; i++) {
-		const struct rate_limit *limit = &a->rate_limit[i];
-		struct forecast_load load = forecast_load(
-			f->forecast, f->estate->past, f->estate->pasts, (uint16_t)authority, limit);
-		if (!load.first_at)
-			continue;
-		snprintf(text, sizeof text,
-			"authority '%s' issues at most %lld in %s: that is passed on %s for the first "
-			"time; the most is %lld, on %s",
-			a->name, (long long)limit->certificates, duration_format(limit->per, per),
-			when_format_day(load.first_at, first), (long long)load.worst,
-			when_format_day(load.worst_at, day));
-		add_finding(r, "rate_limit", a->name, NULL, load.worst, load.first_at, text);
-	}
-}
-
-/* Each renewal is somebody at a portal. */
-static void
-show_handwork(struct run *r, const struct foreseen *f, size_t authority)
-{
-	const struct authority_conf *a = &r->config->authority[authority];
-	int64_t all = 0, month = 0, most = 0;
-	when_t end = 0, most_at = 0;
-	char text[400], word[WHEN_TEXT];
-
-	for (size_t i = 0; i < f->forecast->events; i++) {
-		const struct forecast_event *v = &f->forecast->event[i];
-		if (v->authority != authority)
-			continue;
-		if (v->at >= end) {
-			end = when_add_months(forecast_month(v->at), 1);
-			month = 0;
-		}
-		month += v->certificates;
-		all += v->certificates;
-		if (month > most) {
-			most = month;
-			most_at = v->at;
-		}
-	}
-	if (!all)
-		return;
-	snprintf(text, sizeof text,
-		"authority '%s' is asked by people: %lld visits at its portal, %lld of them in %s",
-		a->name, (long long)all, (long long)most, month_text(most_at, word));
-	add_finding(r, "by_hand", a->name, NULL, all, most_at, text);
-}
-
-static void
-show_units(struct run *r, const struct dated *d)
-{
-	char text[900], day[WHEN_TEXT];
-
-	if (!d->units_out)
-		return;
-	snprintf(text, sizeof text, "%s '%s': its %lld units last until %s; owner %s", d->kind,
-		d->name, (long long)d->units_left, when_format_day(d->units_out, day), d->owner);
-	add_finding(r, "units", d->authority, d->owner, d->units_left, d->units_out, text);
-}
-
-/* Which items of the estate need it; the caller frees. NULL without memory. */
-static bool *
-find_bound(const struct run *r, const struct foreseen *f, const struct dated *d)
-{
-	bool *bound = calloc(f->estate->items + 1, sizeof *bound);
-
-	for (size_t i = 0; bound && i < f->estate->items; i++) {
-		const struct certificate_conf *conf = f->estate->item[i].conf;
-		bound[i] = conf && dated_binds(r->config, d, conf);
-	}
-	return bound;
-}
-
-static int
-show_end(struct run *r, const struct foreseen *f, const struct dated *d, struct err *e)
-{
-	char text[900], day[WHEN_TEXT], first[WHEN_TEXT];
-	int64_t count = 0;
-	when_t first_at = 0;
-
-	if (d->ends >= f->until)
-		return 0;
-	bool *bound = find_bound(r, f, d);
-	if (!bound)
-		return err_set(e, ERR_FAILED, "no memory");
-	for (size_t i = 0; i < f->forecast->events; i++) {
-		const struct forecast_event *v = &f->forecast->event[i];
-		if (v->at <= d->ends || !bound[v->item])
-			continue;
-		count += v->certificates;
-		first_at = first_at ? first_at : v->at;
-	}
-	free(bound);
-	if (!count)
-		return 0;
-	snprintf(text, sizeof text,
-		"%s%s '%s' ends on %s: %lld renewals come after it, the first on %s; owner %s",
-		d->kind, d->validation ? " validation of" : "", d->name,
-		when_format_day(d->ends, day), (long long)count, when_format_day(first_at, first),
-		d->owner);
-	add_finding(r, "ends", d->authority, d->owner, count, first_at, text);
-	return 0;
-}
-
-/* What the figures rest on. */
-static void
-show_guesses(struct run *r, const struct foreseen *f)
-{
-	size_t missing = 0, assumed = 0, nowhere = 0;
-	char text[300];
-
-	for (size_t i = 0; i < f->estate->items; i++) {
-		const struct forecast_item *item = &f->estate->item[i];
-		missing += item->not_after == 0;
-		assumed += item->assumed;
-		nowhere += item->authority == ESTATE_NO_AUTHORITY(r->config);
-	}
-	if (missing) {
-		snprintf(text, sizeof text,
-			"%zu certificates are not there yet: they are counted as issued now",
-			missing);
-		add_finding(r, "missing", NULL, NULL, (int64_t)missing, f->now, text);
-	}
-	if (assumed) {
-		snprintf(text, sizeof text,
-			"how long %zu certificates will live is not known: as long as their policy "
-			"allows, or 90 days",
-			assumed);
-		add_finding(r, "assumed", NULL, NULL, (int64_t)assumed, 0, text);
-	}
-	if (nowhere) {
-		snprintf(text, sizeof text,
-			"%zu watched certificates are of no configured authority", nowhere);
-		add_finding(r, "no_authority", NULL, NULL, (int64_t)nowhere, 0, text);
-	}
-	if (f->estate->ended) {
-		snprintf(text, sizeof text, "%zu watched certificates are over, and not counted",
-			f->estate->ended);
-		add_finding(r, "ended", NULL, NULL, (int64_t)f->estate->ended, 0, text);
-	}
-}
-
-int
-show_obstacles(struct run *r, const struct foreseen *f, struct err *e)
-{
-	run_array(r, "findings");
-	run_say(r, "%s", "");
-	for (size_t i = 0; i < r->config->authorities; i++) {
-		show_limits(r, f, i);
-		if (r->config->authority[i].ops->by_hand)
-			show_handwork(r, f, i);
-	}
-	for (size_t i = 0; i < f->dates->count; i++) {
-		show_units(r, &f->dates->item[i]);
-		if (show_end(r, f, &f->dates->item[i], e) < 0)
-			return -1;
-	}
-	show_guesses(r, f);
 	return 0;
 }

@@ -1,5 +1,4 @@
-/* What `forecast` shows of the renewals that it works out: counts by month, and what stands in
- * their way. */
+/* The renewals that `forecast` works out, counted by month. */
 #ifndef KEYSTAY_RUN_FORESEEN_H
 #define KEYSTAY_RUN_FORESEEN_H
 
@@ -17,8 +16,7 @@ struct foreseen {
 int show_months(struct run *r, const struct foreseen *f, struct err *e) MUST_USE;
 int print_months_csv(struct run *r, const struct foreseen *f, struct err *e) MUST_USE;
 
-/* Limits that would be passed, units that run out, renewals behind an end, work by hand, guesses.
- */
-int show_obstacles(struct run *r, const struct foreseen *f, struct err *e) MUST_USE;
+/* "2027-04". Returns text. */
+const char *month_text(when_t at, char text[WHEN_TEXT]);
 
 #endif

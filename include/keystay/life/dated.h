@@ -23,6 +23,7 @@ struct dated {
 	const char *kind;                         /* "contract", "domain" */
 	const char *name;                         /* or its subject */
 	const char *authority, *owner;
+	struct mark at; /* in the configuration */
 	when_t ends;
 	bool goes_on;            /* another of its kind lasts longer: nothing is lost */
 	int64_t days_left;       /* whole days; -1 and less when it is over */
