@@ -307,18 +307,25 @@ proof-scale:
 # systemd finds units and users below /usr/local and below /usr. Nothing is enabled or started.
 UNITS := $(notdir $(wildcard scripts/systemd/*.service scripts/systemd/*.timer scripts/systemd/*.path))
 DROPINS := $(notdir $(wildcard scripts/systemd/keystay.service.d/*.conf))
+PAGES := $(sort $(notdir $(wildcard docs/*.[578])))
+COMPLETIONS = $(OUT)/completion/keystay $(OUT)/completion/_keystay
 INSTALLED = sbin/keystay lib/keystay/keystay-guard.so lib/sysusers.d/keystay.conf \
-	share/man/man8/keystay.8 share/man/man7/keystay-guard.7 \
-	share/man/man7/keystay-policy.7 share/man/man5/keystay.yaml.5 \
+	$(foreach p,$(PAGES),share/man/man$(subst .,,$(suffix $p))/$p) \
+	share/bash-completion/completions/keystay share/zsh/site-functions/_keystay \
 	$(UNITS:%=lib/systemd/system/%) $(DROPINS:%=share/doc/keystay/keystay.service.d/%)
 TO = $(DESTDIR)$(PREFIX)
-install: all
+$(OUT)/completion/keystay: $(OUT)/keystay
+	@mkdir -p $(@D)
+	$(Q)$< completion bash >$@
+$(OUT)/completion/_keystay: $(OUT)/keystay
+	@mkdir -p $(@D)
+	$(Q)$< completion zsh >$@
+install: all $(COMPLETIONS)
 	install -D -m 755 build/keystay $(TO)/sbin/keystay
 	install -D -m 755 build/keystay-guard.so $(TO)/lib/keystay/keystay-guard.so
-	install -D -m 644 docs/keystay.8 $(TO)/share/man/man8/keystay.8
-	install -D -m 644 docs/keystay-guard.7 $(TO)/share/man/man7/keystay-guard.7
-	install -D -m 644 docs/keystay-policy.7 $(TO)/share/man/man7/keystay-policy.7
-	install -D -m 644 docs/keystay.yaml.5 $(TO)/share/man/man5/keystay.yaml.5
+	set -e; for p in $(PAGES); do install -D -m 644 docs/$$p $(TO)/share/man/man$${p##*.}/$$p; done
+	install -D -m 644 $(OUT)/completion/keystay $(TO)/share/bash-completion/completions/keystay
+	install -D -m 644 $(OUT)/completion/_keystay $(TO)/share/zsh/site-functions/_keystay
 	install -D -m 644 scripts/systemd/keystay.sysusers $(TO)/lib/sysusers.d/keystay.conf
 	install -D -m 644 -t $(TO)/lib/systemd/system $(UNITS:%=scripts/systemd/%)
 	sed -i 's,@PREFIX@,$(PREFIX),g' $(UNITS:%=$(TO)/lib/systemd/system/%)

@@ -8,6 +8,7 @@ extern const struct command command_account;
 extern const struct command command_check;
 extern const struct command command_csr;
 extern const struct command command_forecast;
+extern const struct command command_completion;
 extern const struct command command_history;
 extern const struct command command_import;
 extern const struct command command_install;

@@ -39,6 +39,7 @@ static const struct command *const commands[] = {
 	&command_policy,
 	&command_server_config,
 	&command_token,
+	&command_completion,
 	NULL,
 };
 
