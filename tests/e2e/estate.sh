@@ -11,6 +11,7 @@
 #   estate_site NAME "a.example b.example" CERTIFICATE KEY   nginx shows this one, after a reload
 #   estate_nginx           starts it, with old certificates for all
 #   estate_enter NAME...   a file of certificates.d/ for each row, as a person would write it
+#   estate_install NAME    and nginx as its target
 
 ESTATE=$ROOT/tests/estate/72.csv
 # The list says until when; it is read as if it were this day.
@@ -100,4 +101,8 @@ estate_enter() {
 			"authority: $authority" "policy: $policy"
 		[ "$authority" != public ] || echo "    challenge: {type: http-01, webroot: $LAB/webroot}"
 	} >"$LAB/certificates.d/$name.yaml"
+}
+
+estate_install() {
+	lab_on_nginx >>"$LAB/certificates.d/$1.yaml"
 }
