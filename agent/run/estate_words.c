@@ -53,8 +53,9 @@ span_text(when_t seconds, char text[SPAN_TEXT])
 	when_t length = seconds < 0 ? -seconds : seconds;
 	const struct unit *u = unit_of(length);
 
-	snprintf(text, SPAN_TEXT, "%s%lld %s", seconds < 0 ? "-" : "",
-		(long long)(length / u->seconds), u->letter);
+	long long n = (long long)(length / u->seconds);
+
+	snprintf(text, SPAN_TEXT, "%lld %s", seconds < 0 ? -n : n, u->letter);
 	return text;
 }
 

@@ -405,7 +405,8 @@ spans_and_counts(void **state)
 		{60, "1 min", "1 minute"}, {119 * MINUTE, "119 min", "119 minutes"},
 		{2 * HOUR, "2 h", "2 hours"}, {2 * DAY - 1, "47 h", "47 hours"},
 		{2 * DAY, "2 d", "2 days"}, {398 * DAY, "398 d", "398 days"},
-		{-5 * HOUR, "-5 h", "5 hours"}, {-3 * DAY, "-3 d", "3 days"}};
+		{-5, "0 min", "0 minutes"}, {-5 * HOUR, "-5 h", "5 hours"},
+		{-3 * DAY, "-3 d", "3 days"}};
 	static const struct {
 		int64_t n;
 		const char *text;
