@@ -216,7 +216,7 @@ show_obstacles(struct run *r, const struct foreseen *f, struct err *e)
 	run_say(r, "%s", "");
 	for (size_t i = 0; i < r->config->authorities; i++) {
 		show_limits(r, f, i);
-		if (text_same(r->config->authority[i].ops->word, "manual"))
+		if (r->config->authority[i].ops->by_hand)
 			show_handwork(r, f, i);
 	}
 	for (size_t i = 0; i < f->dates->count; i++) {
