@@ -87,13 +87,26 @@ static const struct yaml_key top[] = {
 	{"alert", read_alert, 0, 0},
 };
 
+static const struct config_text *
+text_given(const struct config *c, const char *path)
+{
+	for (size_t i = 0; i < c->given_count; i++)
+		if (text_same(c->given[i].path, path))
+			return &c->given[i];
+	return NULL;
+}
+
 /* The text of a file, kept as long as the configuration: marks point into it. */
 static int
 keep_file(struct config *c, const char *path, const struct config_file **ret, struct err *e)
 {
+	const struct config_text *given = text_given(c, path);
 	AUTO(buf) struct buf text = BUF(FILE_MAX);
 
-	if (file_read(path, &text, e) < 0) {
+	if (given) {
+		buf_add(&text, given->text, given->len);
+		buf_adds(&text, "");
+	} else if (file_read(path, &text, e) < 0) {
 		e->kind = ERR_CONFIG;
 		return err_hint(e, "name the configuration with --config FILE");
 	}
@@ -102,6 +115,8 @@ keep_file(struct config *c, const char *path, const struct config_file **ret, st
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
 	f->next = c->files;
 	c->files = f;
+	if (text.full)
+		return err_set(e, ERR_CONFIG, "'%s' is larger than %zu bytes", path, FILE_MAX);
 	f->len = text.len;
 	f->path = strdup(path);
 	f->text = buf_take(&text);
@@ -315,15 +330,36 @@ check_references(struct config *c, struct err *e)
 	return contracts_check(c, e);
 }
 
+/* Those that are there already were read in the place of the file. */
+static int
+read_given(struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->given_count; i++)
+		if (!config_text_of(c, c->given[i].path) && read_file(c, c->given[i].path, e) < 0)
+			return -1;
+	return 0;
+}
+
 int
 config_read(const char *path, struct config **ret, struct err *e)
 {
+	return config_read_with(path, NULL, 0, ret, e);
+}
+
+int
+config_read_with(const char *path, const struct config_text *with, size_t count,
+	struct config **ret, struct err *e)
+{
 	AUTO(config) struct config *c = calloc(1, sizeof *c);
 
+	if (c) {
+		c->given = with;
+		c->given_count = count;
+	}
 	if (!c || !(c->path = strdup(path)) || !(c->state = strdup("/var/lib/keystay")))
 		return err_set(e, ERR_FAILED, "no memory for the configuration");
 	if (policies_new(&c->policies, e) < 0 || read_file(c, path, e) < 0 ||
-		read_folder(c, "certificates.d", read_file, e) < 0 ||
+		read_folder(c, "certificates.d", read_file, e) < 0 || read_given(c, e) < 0 ||
 		read_folder(c, "policies", read_policy_file, e) < 0 ||
 		policies_finish(c->policies, e) < 0)
 		return -1;
@@ -332,6 +368,8 @@ config_read(const char *path, struct config **ret, struct err *e)
 			path, c->state);
 	if (index_certificates(c, e) < 0 || check_references(c, e) < 0)
 		return -1;
+	c->given = NULL;
+	c->given_count = 0;
 	*ret = take(&c);
 	return 0;
 }
@@ -369,6 +407,15 @@ config_free(struct config *c)
 	free(c->state);
 	free(c->path);
 	free(c);
+}
+
+const char *
+config_text_of(const struct config *c, const char *file)
+{
+	for (const struct config_file *f = c->files; f; f = f->next)
+		if (text_same(f->path, file))
+			return f->text;
+	return NULL;
 }
 
 const struct token_conf *

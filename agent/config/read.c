@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "keystay/config/name.h"
+
 void *
 read_append(void *array_slot, size_t *count, size_t size, struct err *e)
 {
@@ -25,17 +27,11 @@ read_append(void *array_slot, size_t *count, size_t size, struct err *e)
 int
 read_name(struct yaml *y, void *char_slot, struct err *e)
 {
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	char **slot = char_slot;
 
 	if (yaml_text(y, slot, e) < 0)
 		return -1;
-	size_t len = strlen(*slot);
-	if (len == 0 || len > 64 || **slot == '.' || strspn(*slot, allowed) != len)
-		return yaml_fail(y, e,
-			"'%s' is not a name: letters, digits, '.', '_' and '-', at most 64, no "
-			"leading dot",
-			*slot);
+	if (!config_name_fits(*slot))
+		return yaml_fail(y, e, "'%s' is not a name: " CONFIG_NAME_RULE, *slot);
 	return 0;
 }

@@ -35,7 +35,6 @@ void *read_append(void *array_slot, size_t *count, size_t size, struct err *e);
 void token_conf_clear(struct token_conf *t);
 void authority_conf_clear(struct authority_conf *a);
 void target_conf_clear(struct target_conf *t);
-void certificate_conf_clear(struct certificate_conf *c);
 void contract_conf_clear(struct contract_conf *c);
 void validation_conf_clear(struct validation_conf *v);
 

@@ -148,6 +148,9 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 	c->at = yaml_mark(y);
 	if (yaml_mapping(y, "a certificate", keys, COUNT(keys), c, e) < 0)
 		return -1;
+	const struct mark end = yaml_mark(y);
+	c->end_line = end.line;
+	c->end_column = end.column;
 	if (c->keys == 0)
 		c->key[c->keys++] = KEY_EC_P256;
 	if (c->subject.common_name && !list_has(&c->names, c->subject.common_name))
@@ -162,6 +165,74 @@ read_certificate(struct yaml *y, void *config, struct err *e)
 				return mark_fail(&c->at, e,
 					"certificate '%s': the authority '%s' stands twice",
 					c->name, c->authority.item[i]);
+	return 0;
+}
+
+static bool
+copy_text(char **to, const char *from)
+{
+	return !from || (*to = strdup(from));
+}
+
+static bool
+copy_list(struct list *to, const struct list *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (!list_add(to, from->item[i]))
+			return false;
+	return true;
+}
+
+static bool
+copy_target(struct target_conf *to, const struct target_conf *from)
+{
+	*to = (struct target_conf){.ops = from->ops,
+		.reload_elsewhere = from->reload_elsewhere,
+		.mode = from->mode,
+		.at = from->at};
+	bool whole = copy_text(&to->binary, from->binary) && copy_text(&to->conf, from->conf) &&
+		     copy_list(&to->test, &from->test) && copy_list(&to->reload, &from->reload) &&
+		     copy_list(&to->endpoints, &from->endpoints) &&
+		     copy_text(&to->owner, from->owner) && copy_text(&to->group, from->group);
+	for (int f = 0; whole && f < TARGET_FILES; f++)
+		whole = copy_text(&to->path[f], from->path[f]);
+	return whole;
+}
+
+static bool
+copy_subject(struct subject *to, const struct subject *from)
+{
+	return copy_text(&to->organization, from->organization) &&
+	       copy_text(&to->unit, from->unit) && copy_text(&to->locality, from->locality) &&
+	       copy_text(&to->state, from->state) && copy_text(&to->country, from->country);
+}
+
+int
+certificate_conf_copy(
+	const struct certificate_conf *from, struct certificate_conf *ret, struct err *e)
+{
+	AUTO(certificate_conf)
+	struct certificate_conf c = {.keys = from->keys,
+		.at = from->at,
+		.end_line = from->end_line,
+		.end_column = from->end_column};
+
+	memcpy(c.key, from->key, sizeof c.key);
+	bool whole = copy_text(&c.name, from->name) && copy_list(&c.names, &from->names) &&
+		     copy_subject(&c.subject, &from->subject) && copy_text(&c.owner, from->owner) &&
+		     copy_text(&c.token, from->token) &&
+		     copy_list(&c.authority, &from->authority) &&
+		     copy_text(&c.policy, from->policy) &&
+		     copy_text(&c.challenge.type, from->challenge.type) &&
+		     copy_text(&c.challenge.webroot, from->challenge.webroot) &&
+		     copy_text(&c.challenge.listen, from->challenge.listen) &&
+		     (c.install = calloc(from->installs + 1, sizeof *c.install));
+	for (size_t i = 0; whole && i < from->installs; i++)
+		whole = copy_target(&c.install[c.installs++], &from->install[i]);
+	if (!whole)
+		return err_set(e, ERR_FAILED, "no memory for the configuration");
+	*ret = c;
+	c = (struct certificate_conf){.name = NULL};
 	return 0;
 }
 

@@ -107,14 +107,28 @@ shake_hands(SSL *ssl, int fd, const char *endpoint, int64_t until, struct err *e
 }
 
 static int
-read_leaf(SSL *ssl, const char *endpoint, struct probe_answer *ret, struct err *e)
+read_leaf(SSL *ssl, const struct probe_request *r, struct probe_answer *ret, struct err *e)
 {
 	AUTO(X509) X509 *leaf = SSL_get1_peer_certificate(ssl);
-	unsigned char digest[32];
+	unsigned char digest[32], *der = NULL;
 
 	if (!leaf || X509_digest(leaf, EVP_sha256(), digest, NULL) != 1)
-		return err_set(e, ERR_SERVED, "endpoint '%s': no certificate was shown", endpoint);
+		return err_set(
+			e, ERR_SERVED, "endpoint '%s': no certificate was shown", r->endpoint);
 	hex_encode(digest, sizeof digest, ret->fingerprint);
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+	bool hashed =
+		len > 0 && EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1;
+	OPENSSL_free(der);
+	if (!hashed)
+		return err_set(e, ERR_SERVED, "endpoint '%s': the key that is shown cannot be read",
+			r->endpoint);
+	hex_encode(digest, sizeof digest, ret->public_hash);
+	unsigned char *whole = NULL;
+	len = r->leaf ? i2d_X509(leaf, &whole) : 0;
+	if (len > 0)
+		buf_add(r->leaf, whole, (size_t)len);
+	OPENSSL_free(whole);
 	return 0;
 }
 
@@ -135,7 +149,7 @@ probe(const struct probe_request *r, struct probe_answer *ret, struct err *e)
 			SSL_set_tlsext_host_name(ssl, r->sni) != 1))
 		ossl_fail(e, ERR_FAILED, "cannot set up a handshake");
 	else if (shake_hands(ssl, fd, r->endpoint, until, e) == 0)
-		rc = read_leaf(ssl, r->endpoint, &answer, e);
+		rc = read_leaf(ssl, r, &answer, e);
 	/* A polite end, so that the server logs no error; its answer is not waited for. */
 	if (rc == 0)
 		(void)SSL_shutdown(ssl);

@@ -5,6 +5,8 @@
 #include "keystay/run/run.h"
 
 extern const struct command command_account;
+extern const struct command command_add;
+extern const struct command command_adopt;
 extern const struct command command_check;
 extern const struct command command_csr;
 extern const struct command command_forecast;
@@ -15,6 +17,7 @@ extern const struct command command_install;
 extern const struct command command_issue;
 extern const struct command command_keys;
 extern const struct command command_policy;
+extern const struct command command_remove;
 extern const struct command command_renew;
 extern const struct command command_revoke;
 extern const struct command command_rollback;

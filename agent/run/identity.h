@@ -10,4 +10,11 @@
  */
 int become_owner(const char *state_folder, struct err *e) MUST_USE;
 
+/*
+ * The same for a while: between the two, the database is read and written by its owner, and then
+ * root goes on with the configuration, which is not the owner's. No token is opened meanwhile.
+ */
+int owner_begin(const char *state_folder, struct err *e) MUST_USE;
+int owner_end(struct err *e) MUST_USE;
+
 #endif

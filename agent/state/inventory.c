@@ -1,5 +1,7 @@
 #include "keystay/state/inventory.h"
 
+#include <string.h>
+
 #include "internal.h"
 
 static int
@@ -213,6 +215,28 @@ version_each_of_key(struct db *db, const char *key_id,
 	struct each_version all = {each, ctx};
 
 	return db_query(db, e, version_row, &all, sql, "t", key_id);
+}
+
+static int
+name_row(void *ctx, sqlite3_stmt *row, struct err *e)
+{
+	(void)e;
+	db_text(row, 0, ctx, 65);
+	return 0;
+}
+
+int
+version_live_of(struct db *db, const char *fingerprint, char ret_name[65], struct err *e)
+{
+	static const char sql[] = "SELECT c.name FROM version v JOIN certificate c"
+				  " ON c.name = v.certificate AND c.live_version = v.number"
+				  " WHERE v.fingerprint = ?1 ORDER BY c.name LIMIT 1";
+	char name[65] = "";
+
+	if (db_query(db, e, name_row, name, sql, "t", fingerprint) < 0)
+		return -1;
+	memcpy(ret_name, name, sizeof name);
+	return 0;
 }
 
 static int

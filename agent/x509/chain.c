@@ -1,5 +1,6 @@
 #include "keystay/x509/chain.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -112,6 +113,40 @@ chain_parse(const char *pem, size_t len, struct chain **ret, struct err *e)
 	}
 	if (c->count == 0)
 		return err_set(e, ERR_AUTHORITY, "the chain is empty");
+	*ret = take(&c);
+	return 0;
+}
+
+/* A certificate and nothing behind it. */
+static X509 *
+read_der(const char *data, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)data;
+	X509 *x = len <= CHAIN_DER_MAX ? d2i_X509(NULL, &p, (long)len) : NULL;
+
+	if (x && p != (const unsigned char *)data + len) {
+		X509_free(x);
+		x = NULL;
+	}
+	ERR_clear_error();
+	return x;
+}
+
+int
+chain_first(const char *data, size_t len, struct chain **ret, struct err *e)
+{
+	AUTO(chain) struct chain *c = calloc(1, sizeof *c);
+	const char *stop = data + len, *open = find(data, stop, begin);
+	const char *close = open ? find(open, stop, end) : NULL;
+
+	if (!c)
+		return err_set(e, ERR_FAILED, "no memory for a certificate");
+	if (!open && (c->certificate[0] = read_der(data, len)))
+		c->count = 1;
+	else if (!close || close - open > CHAIN_MAX)
+		return err_set(e, ERR_CONFIG, "there is no certificate in it");
+	else if (add_certificate(c, open, (size_t)(close - open) + strlen(end), e) < 0)
+		return err_set(e, ERR_CONFIG, "its first certificate cannot be read");
 	*ret = take(&c);
 	return 0;
 }

@@ -21,7 +21,8 @@ struct csv_row {
 };
 
 /*
- * Calls `each` for every row of the text that is not empty; a byte order mark is passed over.
+ * Calls `each` for every row of the text that is not empty; a byte order mark is passed over. The
+ * fields of a file whose first line has semicolons and no comma are separated by semicolons.
  * ERR_CONFIG with "FILE:LINE: " for what is no CSV, no UTF-8, or past the ceilings; -1 of `each`
  * ends it.
  */

@@ -25,6 +25,13 @@ struct certificate_conf {
 	struct target_conf *install;
 	size_t installs;
 	struct mark at;
+	int end_line, end_column; /* where its reading ended; config_last_line knows more */
 };
+
+/* A copy of its own: the caller frees it with certificate_conf_clear. */
+int certificate_conf_copy(
+	const struct certificate_conf *from, struct certificate_conf *ret, struct err *e) MUST_USE;
+void certificate_conf_clear(struct certificate_conf *c);
+AUTO_DEFINE_VALUE(certificate_conf, certificate_conf_clear)
 
 #endif

@@ -13,6 +13,7 @@
 #include "keystay/token/token.h"
 
 struct config_file;
+struct config_text;
 
 struct config {
 	char *path;  /* of keystay.yaml */
@@ -30,7 +31,9 @@ struct config {
 	size_t contracts;
 	struct validation_conf *validation;
 	size_t validations;
-	struct config_file *files; /* the texts that marks point into */
+	struct config_file *files;       /* the texts that marks point into */
+	const struct config_text *given; /* while it is read: in the place of files */
+	size_t given_count;
 };
 
 /*
@@ -39,6 +42,23 @@ struct config {
  */
 int config_read(const char *path, struct config **ret, struct err *e) MUST_USE;
 void config_free(struct config *c);
+
+/* A file of certificates.d that is not there yet, or is to be another. */
+struct config_text {
+	const char *path; /* as dropin_path (config/dropin.h) gives it */
+	const char *text;
+	size_t len;
+};
+
+/* The same as if these files were there already; their texts are copied. */
+int config_read_with(const char *path, const struct config_text *with, size_t count,
+	struct config **ret, struct err *e) MUST_USE;
+
+/* The text of a file that a mark of this configuration names; borrowed. NULL for another file. */
+const char *config_text_of(const struct config *c, const char *file);
+
+/* The last line of a certificate's text; comments and blank lines behind it are not its own. */
+int config_last_line(const struct config *c, const struct certificate_conf *cert);
 
 /* By name; NULL when there is none. Borrowed. */
 const struct token_conf *config_token(const struct config *c, const char *name);

@@ -88,6 +88,9 @@ int versions_since(struct db *db, when_t since,
 	int (*each)(
 		void *ctx, const char *authority, when_t at, int64_t certificates, struct err *e),
 	void *ctx, struct err *e) MUST_USE;
+/* The certificate whose live version has that fingerprint; "" where there is none. */
+int version_live_of(
+	struct db *db, const char *fingerprint, char ret_name[65], struct err *e) MUST_USE;
 
 /* The newest recorded version with a lower number than `number`; 0 where there is none. */
 int version_before(struct db *db, const char *certificate, int64_t number, int64_t *ret,

@@ -11,15 +11,19 @@
 struct db;
 
 /* Where its facts are from; the words of watched.source. */
-#define WATCHED_FILE "file"         /* a PEM file of this machine: `place` is its path */
-#define WATCHED_ENDPOINT "endpoint" /* a handshake: `place` is HOST:PORT */
-#define WATCHED_LIST "list"         /* a row of an estate's CSV: `place` is that file's path */
+#define WATCHED_FILE "file" /* a PEM file of this machine: `place` is its path */
+#define WATCHED_ENDPOINT                                                                 \
+	"endpoint"          /* a handshake: `place` is HOST:PORT, and behind a blank the \
+			     * name that is asked for, where it is not the host */
+#define WATCHED_LIST "list" /* a row of an estate's CSV: `place` is that file's path */
+
+#define WATCHED_PLACE 512
 
 struct watched_row {
 	char name[65];
 	struct list names; /* normalised (x509/names.h) */
 	char source[16];
-	char place[512];
+	char place[WATCHED_PLACE];
 	char config[512];  /* what names it on this machine: "/etc/nginx/x.conf:12"; "" = nothing */
 	char subject[512]; /* one line, for people */
 	char owner[256];

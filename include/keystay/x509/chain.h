@@ -38,6 +38,12 @@ struct leaf_facts {
 int chain_parse(const char *pem, size_t len, struct chain **ret, struct err *e) MUST_USE;
 void chain_free(struct chain *c);
 
+/*
+ * The first certificate of a file that may hold anything beside it, private keys too: of PEM, or
+ * the whole of a DER file. ERR_CONFIG where there is none. The caller frees *ret with chain_free.
+ */
+int chain_first(const char *data, size_t len, struct chain **ret, struct err *e) MUST_USE;
+
 /* The leaf, borrowed; the number of certificates; one of them, leaf first. */
 X509 *chain_leaf(const struct chain *c);
 size_t chain_count(const struct chain *c);
