@@ -137,7 +137,7 @@ keep_row(void *ctx, const struct served_row *s, struct err *e)
 	return 0;
 }
 
-/* Whether an endpoint shows what it showed; what it shows now is stored. Nothing that listens shows
+/* Whether an endpoint shows what it showed, or else is forgotten. What does not answer shows
  * nothing. */
 static int
 look_again(struct life *l, const char *certificate, struct served_row *s, bool *ret_shows,
@@ -154,7 +154,7 @@ look_again(struct life *l, const char *certificate, struct served_row *s, bool *
 	*ret_shows = said && text_same(answer.fingerprint, s->fingerprint);
 	if (*ret_shows)
 		return 0;
-	text_copy(s->fingerprint, sizeof s->fingerprint, said ? answer.fingerprint : "");
+	s->fingerprint[0] = '\0'; /* whose it is now is not ours to say */
 	s->ok = false;
 	s->checked_at = services_now(l->services);
 	return served_save(l->db, certificate, s, e);
