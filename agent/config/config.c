@@ -251,10 +251,12 @@ check_certificate(const struct config *c, const struct certificate_conf *cert, s
 		}
 		if (a->ops->needs_challenge && check_provable(cert, a, e) < 0)
 			return -1;
-		if (a->ops->needs_challenge && !cert->challenge.type)
-			return mark_fail(&cert->at, e,
+		if (a->ops->needs_challenge && !cert->challenge.type) {
+			mark_fail(&cert->at, e,
 				"certificate '%s': authority '%s' needs a 'challenge:'", cert->name,
 				a->name);
+			return err_hint(e, "add 'challenge: {type: http-01, webroot: FOLDER}'");
+		}
 	}
 	for (size_t i = 0; i < cert->installs; i++)
 		if (cert->install[i].path[FILE_ANCHORS] && !any_has_anchors(c, cert))
@@ -363,9 +365,11 @@ config_read_with(const char *path, const struct config_text *with, size_t count,
 		read_folder(c, "policies", read_policy_file, e) < 0 ||
 		policies_finish(c->policies, e) < 0)
 		return -1;
-	if (c->state[0] != '/')
-		return err_set(e, ERR_CONFIG, "%s: 'state:' must be an absolute path, not '%s'",
-			path, c->state);
+	if (c->state[0] != '/') {
+		err_set(e, ERR_CONFIG, "%s: 'state:' must be an absolute path, not '%s'", path,
+			c->state);
+		return err_hint(e, "write 'state: /var/lib/keystay', or leave it out");
+	}
 	if (index_certificates(c, e) < 0 || check_references(c, e) < 0)
 		return -1;
 	c->given = NULL;

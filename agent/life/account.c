@@ -55,10 +55,11 @@ find_authority(struct life *l, const char *name, const struct authority_conf **r
 		err_set(e, ERR_USAGE, "there is no authority '%s' in '%s'", name, l->config->path);
 		return hint_authority(l->config, name, e);
 	}
-	if (!a->ops->show_account)
-		return err_set(e, ERR_USAGE,
-			"authority '%s' (%s) has no account that could be asked for", name,
-			a->ops->word);
+	if (!a->ops->show_account) {
+		err_set(e, ERR_USAGE, "authority '%s' (%s) has no account that could be asked for",
+			name, a->ops->word);
+		return err_hint(e, "accounts are at authorities with 'protocol: acme'");
+	}
 	*ret = a;
 	return 0;
 }

@@ -26,9 +26,11 @@ choose(struct life *l, const struct certificate_conf *c, int64_t *to, int64_t *r
 	*ret_from = row.live_version;
 	if (!*to && version_before(l->db, c->name, row.live_version, to, e) < 0)
 		return -1;
-	if (!*to)
-		return err_set(e, ERR_USAGE, "there is no version of '%s' before version %lld",
-			c->name, (long long)row.live_version);
+	if (!*to) {
+		err_set(e, ERR_USAGE, "there is no version of '%s' before version %lld", c->name,
+			(long long)row.live_version);
+		return err_hint(e, "'keystay history %s' shows what there was", c->name);
+	}
 	if (*to != row.live_version)
 		return 0;
 	err_set(e, ERR_USAGE, "version %lld of '%s' is live already", (long long)*to, c->name);

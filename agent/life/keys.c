@@ -30,6 +30,9 @@ guess_key(struct picking *p, const struct key_row *k)
 	const char *words[] = {k->owner, k->label};
 
 	for (size_t i = 0; i < COUNT(words); i++) {
+		/* A certificate that has no live key. */
+		if (text_same(words[i], p->word))
+			continue;
 		guess_try(&p->guess, words[i]);
 		if (p->guess.best != words[i])
 			continue;
@@ -90,8 +93,8 @@ certificate_of(const struct key_row *row)
 static int
 fail_state(const struct key_row *row, const char *verb, struct err *e)
 {
-	return err_set(
-		e, ERR_USAGE, "key '%s' is %s: it cannot be %s", row->label, row->state, verb);
+	err_set(e, ERR_USAGE, "key '%s' is %s: it cannot be %s", row->label, row->state, verb);
+	return err_hint(e, "'keystay keys show %.12s' says what became of it", row->id);
 }
 
 int
@@ -166,16 +169,22 @@ refuse_used(struct life *l, const struct key_row *row, struct err *e)
 			uses.certificate);
 		return err_hint(e, "first 'keystay renew --force --key new %s'", uses.certificate);
 	}
-	if (uses.attempts)
-		return err_set(
-			e, ERR_POLICY, "key '%s' is used by an attempt under way", row->label);
-	if (uses.accounts)
-		return err_set(e, ERR_POLICY, "key '%s' is the key of the account at '%s'",
-			row->label, row->owner);
-	if (uses.served)
-		return err_set(e, ERR_POLICY,
+	if (uses.attempts) {
+		err_set(e, ERR_POLICY, "key '%s' is used by an attempt under way", row->label);
+		return err_hint(e, "'keystay renew %s' goes on with that", row->owner);
+	}
+	if (uses.accounts) {
+		err_set(e, ERR_POLICY, "key '%s' is the key of the account at '%s'", row->label,
+			row->owner);
+		return err_hint(e, "first 'keystay account rollover %s'", row->owner);
+	}
+	if (uses.served) {
+		err_set(e, ERR_POLICY,
 			"key '%s' was still served when its endpoints were looked at last",
 			row->label);
+		return err_hint(
+			e, "'keystay install %s' tells the servers again, and looks", row->owner);
+	}
 	return 0;
 }
 

@@ -147,9 +147,11 @@ life_account_rollover(
 			l->config->path);
 		return hint_authority(l->config, authority, e);
 	}
-	if (!a->ops->change_key)
-		return err_set(e, ERR_USAGE, "authority '%s' (%s) has no account with a key",
-			a->name, a->ops->word);
+	if (!a->ops->change_key) {
+		err_set(e, ERR_USAGE, "authority '%s' (%s) has no account with a key", a->name,
+			a->ops->word);
+		return err_hint(e, "accounts are at authorities with 'protocol: acme'");
+	}
 	if (roll_over(l, a, ret, e) == 0)
 		return 0;
 	db_rollback(l->db);

@@ -20,8 +20,10 @@ refuse_key(const struct key_row *k, struct err *e)
 		err_set(e, ERR_POLICY, "the account's key '%s' is disabled", k->label);
 		return err_hint(e, "'keystay keys enable %.12s'", k->id);
 	}
-	if (text_same(k->state, KEY_DESTROYED))
-		return err_set(e, ERR_POLICY, "the account's key '%s' is destroyed", k->label);
+	if (text_same(k->state, KEY_DESTROYED)) {
+		err_set(e, ERR_POLICY, "the account's key '%s' is destroyed", k->label);
+		return err_hint(e, "the next order makes another account");
+	}
 	return 0;
 }
 

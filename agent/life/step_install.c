@@ -108,8 +108,10 @@ servers_group(struct life *l, struct work *w, gid_t *ret, struct err *e)
 	if (!t->share.group)
 		return 0;
 	const struct group *g = getgrnam(t->share.group);
-	if (!g)
-		return err_set(e, ERR_CONFIG, "there is no group '%s'", t->share.group);
+	if (!g) {
+		err_set(e, ERR_CONFIG, "there is no group '%s'", t->share.group);
+		return err_hint(e, "mend 'share:' of the token '%s'", t->name);
+	}
 	*ret = g->gr_gid;
 	return 0;
 }

@@ -177,7 +177,10 @@ prove(struct run *r, struct life *l, struct key_row *k, const struct compromisin
 	say_evidence(r, k, &v);
 	if (v.stays)
 		return 0;
-	return err_set(e, ERR_POLICY, "key '%s' is in doubt: %s", k->label, v.doubt);
+	err_set(e, ERR_POLICY, "key '%s' is in doubt: %s", k->label, v.doubt);
+	if (text_same(k->purpose, "certificate"))
+		err_hint(e, "'keystay renew --key new %s' makes another", k->owner);
+	return -1;
 }
 
 static int

@@ -35,7 +35,7 @@ main_renew(struct run *r, int argc, char **argv)
 			dry_run = true;
 		else if (text_same(argv[i], "--key") && i + 1 < argc) {
 			if (!key_mode_of(argv[++i], &wish.key))
-				return run_usage(r, &command_renew, "--key is new, same or auto");
+				return run_no_value(r, &command_renew, "--key", argv[i]);
 		} else if (text_same(argv[i], "--wait") && i + 1 < argc) {
 			if (!duration_parse(argv[++i], &wait))
 				return run_usage(r, &command_renew, "'%s' is no duration", argv[i]);

@@ -72,7 +72,9 @@ main_revoke(struct run *r, int argc, char **argv)
 	}
 	if (!q.name)
 		return run_usage(r, &command_revoke, "which certificate?");
-	if (!reason || !reason_of(reason, &q.reason))
+	if (reason && !reason_of(reason, &q.reason))
+		return run_no_value(r, &command_revoke, "--reason", reason);
+	if (!reason)
 		return run_usage(r, &command_revoke, "--reason is one of %s", reason_words());
 	return revoke_it(r, &q, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
 }

@@ -19,8 +19,9 @@ owner_of(const char *state_folder, const struct passwd **ret, struct err *e)
 	*ret = getpwuid(st.st_uid);
 	if (*ret)
 		return 0;
-	return err_set(e, ERR_FAILED, "the owner of '%s' (uid %u) is no user of this system",
-		state_folder, (unsigned)st.st_uid);
+	err_set(e, ERR_FAILED, "the owner of '%s' (uid %u) is no user of this system", state_folder,
+		(unsigned)st.st_uid);
+	return err_hint(e, "chown -R it to the user that keystay is to run as");
 }
 
 int

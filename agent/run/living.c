@@ -100,5 +100,6 @@ run_confirm(struct run *r, struct err *e, const char *fmt, ...)
 	fprintf(stderr, "%s [y/N] ", question);
 	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;
-	return err_set(e, ERR_USAGE, "nothing was done");
+	err_set(e, ERR_USAGE, "nothing was done");
+	return err_hint(e, "answer y, or say --yes");
 }

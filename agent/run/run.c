@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "installed.h"
 #include "keystay/base/guess.h"
@@ -47,19 +48,31 @@ run_clear(const struct run *r)
 		r->clear();
 }
 
+/* Where the one who failed had nothing better to say. */
+static const char *const mends[ERR_KINDS] = {
+	[ERR_CONFIG] = "mend it there; keystay.yaml(5) says what may stand",
+	[ERR_TOKEN] = "'keystay check' looks at the tokens, 'keystay token list' shows them",
+	[ERR_LOST] = "'keystay check' looks at the tokens, 'keystay token list' shows them",
+	[ERR_AUTHORITY] = "'keystay check --online' asks the authorities",
+	[ERR_NETWORK] = "'keystay check --online' asks the authorities",
+	[ERR_WAIT] = "run the command again later",
+};
+
 int
 run_fail(struct run *r, const struct err *e)
 {
+	const char *hint = e->hint[0] ? e->hint : mends[e->kind] ? mends[e->kind] : "";
+
 	run_clear(r);
 	if (r->json) {
 		json_object_set_new(r->report, "error",
 			json_pack("{s:s, s:s, s:s}", "kind", err_word(e->kind), "text", e->text,
-				"hint", e->hint));
+				"hint", hint));
 	} else {
 		fflush(stdout);
 		fprintf(stderr, "keystay: %s\n", e->text);
-		if (e->hint[0])
-			fprintf(stderr, "keystay: hint: %s\n", e->hint);
+		if (*hint)
+			fprintf(stderr, "keystay: hint: %s\n", hint);
 	}
 	return exit_status_of(e->kind);
 }
@@ -110,6 +123,28 @@ run_unknown(struct run *r, const struct command *c, const char *argument)
 		return run_usage(r, c, "%s is of no use here", known->word);
 	(void)find_option(common_options, argument, &g);
 	err_set(&e, ERR_USAGE, "%s: there is no option '%s'", c->name, argument);
+	guess_hint(&g, &e, "'keystay %s --help' shows the options", c->name);
+	return run_fail(r, &e);
+}
+
+int
+run_no_value(struct run *r, const struct command *c, const char *option, const char *value)
+{
+	struct guess g = {.wrong = value}, unused = {.wrong = option};
+	const struct command_option *o = find_option(c->options, option, &unused);
+	AUTO(list) struct list known = {0};
+	char word[64], words[400];
+	struct err e;
+
+	for (const char *v = o ? o->value : ""; *v; v += *v == '|') {
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(v, "|"), v);
+		(void)list_add(&known, word);
+		v += strcspn(v, "|");
+	}
+	for (size_t i = 0; i < known.count; i++)
+		guess_try(&g, known.item[i]);
+	err_set(&e, ERR_USAGE, "%s: %s '%s' is none of: %s", c->name, option, value,
+		list_join(&known, words, sizeof words));
 	guess_hint(&g, &e, "'keystay %s --help' shows the options", c->name);
 	return run_fail(r, &e);
 }

@@ -187,8 +187,9 @@ token_change_pin(const struct token_conf *conf, const struct secret *old_pin,
 		found++;
 	}
 	if (found != 1) {
-		rc = err_set(e, ERR_TOKEN, "token '%s': %zu tokens of the module are meant",
-			conf->name, found);
+		err_set(e, ERR_TOKEN, "token '%s': %zu tokens of the module are meant", conf->name,
+			found);
+		rc = err_hint(e, "'keystay token list' shows them; 'label:' and 'serial:' choose");
 	} else if (PKCS11_open_session(slot, 1) != 0 ||
 		   PKCS11_change_pin(slot, (const char *)secret_bytes(old_pin),
 			   (const char *)secret_bytes(new_pin)) != 0) {

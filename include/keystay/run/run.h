@@ -94,6 +94,9 @@ int run_usage(struct run *r, const struct command *c, const char *fmt, ...) PRIN
  */
 int run_unknown(struct run *r, const struct command *c, const char *argument);
 
+/* A usage error for a value that is none of those that the table has for that option. */
+int run_no_value(struct run *r, const struct command *c, const char *option, const char *value);
+
 /* A usage error for what stands where the command wants one of its verbs; NULL = nothing does. */
 int run_no_verb(struct run *r, const struct command *c, const char *word);
 
