@@ -170,7 +170,7 @@ asked_read(struct run *r, int argc, char **argv, struct asked *a)
 	for (int i = 0; i < argc; i++) {
 		const struct command_option *o = find_option(argv[i]);
 		if (!o && argv[i][0] == '-')
-			return run_usage(r, &command_status, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_status, argv[i]);
 		if (!o) {
 			list_add(&a->filter.names, argv[i]);
 			continue;

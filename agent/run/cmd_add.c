@@ -414,7 +414,7 @@ read_line(struct run *r, struct request *q, int argc, char **argv)
 		if (i + 1 < argc && take_value(q, argv[i], argv[i + 1]))
 			i++;
 		else if (argv[i][0] == '-')
-			return run_usage(r, &command_add, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_add, argv[i]);
 		else if (!list_has(&q->certificates, argv[i]) &&
 			 !list_add(&q->certificates, argv[i]))
 			return EXIT_FAILED;
@@ -459,6 +459,7 @@ static const struct command_option options[] = {
 
 const struct command command_add = {
 	.name = "add",
+	.group = COMMANDS_ESTATE,
 	.synopsis = "NAME --names a,b [OPTION...] | --from-watched NAME...|--all [OPTION...]",
 	.summary = "manage a certificate: write its file into certificates.d",
 	.options = options,

@@ -180,7 +180,7 @@ main_adopt(struct run *r, int argc, char **argv)
 			i++;
 		else if (argv[i][0] == '-') {
 			list_free(&q.sources);
-			return run_usage(r, &command_adopt, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_adopt, argv[i]);
 		} else if (!list_add(&q.sources, argv[i]))
 			return EXIT_FAILED;
 	}
@@ -206,6 +206,7 @@ static const struct command_option options[] = {
 
 const struct command command_adopt = {
 	.name = "adopt",
+	.group = COMMANDS_ESTATE,
 	.synopsis = "PEM|HOST:PORT|FILE.csv ... [--name NAME] [--owner TEXT] [--dry-run]",
 	.summary = "watch certificates that exist, without managing them",
 	.options = options,

@@ -190,7 +190,7 @@ main_csr(struct run *r, int argc, char **argv)
 			if (!key_mode_of(argv[++i], &q.key))
 				return run_usage(r, &command_csr, "--key is new, same or auto");
 		} else if (argv[i][0] == '-' || q.name)
-			return run_usage(r, &command_csr, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_csr, argv[i]);
 		else
 			q.name = argv[i];
 	}
@@ -207,6 +207,7 @@ static const struct command_option options[] = {
 
 const struct command command_csr = {
 	.name = "csr",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME [--out FILE] [--key new|same|auto]",
 	.summary = "make (or show again) the request that a person takes to a CA's portal",
 	.options = options,

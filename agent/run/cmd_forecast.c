@@ -72,7 +72,7 @@ main_forecast(struct run *r, int argc, char **argv)
 		else if (text_same(argv[i], "--csv"))
 			q.csv = true;
 		else
-			return run_usage(r, &command_forecast, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_forecast, argv[i]);
 	}
 	if (q.csv && r->json)
 		return run_usage(r, &command_forecast, "--csv or --json, not both");
@@ -90,6 +90,7 @@ static const struct command_option options[] = {
 
 const struct command command_forecast = {
 	.name = "forecast",
+	.group = COMMANDS_LOOKING,
 	.synopsis = "[--until DATE|DURATION] [--with-watched] [--csv]",
 	.summary = "how many renewals come, month by month, and what stands in their way",
 	.options = options,

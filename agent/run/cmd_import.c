@@ -114,7 +114,7 @@ read_arguments(struct run *r, struct request *q, int argc, char **argv)
 		} else if (text_same(argv[i], "--reason") && i + 1 < argc)
 			q->reason = argv[++i];
 		else if (option)
-			return run_usage(r, &command_import, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_import, argv[i]);
 		else if (!q->name)
 			q->name = argv[i];
 		else if (q->files < FILES_MAX)
@@ -154,6 +154,7 @@ static const struct command_option options[] = {
 
 const struct command command_import = {
 	.name = "import",
+	.group = COMMANDS_DAILY,
 	.synopsis = "NAME FILE... [--waive WORD --reason TEXT]",
 	.summary = "bring a CA's answer back: verify it, install it, prove that it is served",
 	.options = options,

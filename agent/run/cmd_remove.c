@@ -251,7 +251,7 @@ read_line(struct run *r, struct request *q, int argc, char **argv)
 		else if (text_same(argv[i], "--reason") && i + 1 < argc)
 			reason = argv[++i];
 		else if (argv[i][0] == '-')
-			return run_usage(r, &command_remove, "what is '%s'?", argv[i]);
+			return run_unknown(r, &command_remove, argv[i]);
 		else if (!list_has(&q->names, argv[i]) && !list_add(&q->names, argv[i]))
 			return EXIT_FAILED;
 	}
@@ -289,6 +289,7 @@ static const struct command_option options[] = {
 
 const struct command command_remove = {
 	.name = "remove",
+	.group = COMMANDS_ESTATE,
 	.synopsis = "NAME... [--keep-key] [--revoke [--reason REASON] [--force]] [--dry-run]",
 	.summary = "take a certificate out of keystay's care; its key drains and is destroyed",
 	.options = options,

@@ -150,6 +150,7 @@ main_status(struct run *r, int argc, char **argv)
 
 const struct command command_status = {
 	.name = "status",
+	.group = COMMANDS_LOOKING,
 	.synopsis = "[NAME...] [--owner TEXT] [--authority NAME,...] [--policy NAME,...] "
 		    "[--state STATE,...] [--expiring DURATION] [--sort ORDER] [--reverse] "
 		    "[--wide|--csv|--calendar [--weeks NUMBER]]",

@@ -119,6 +119,15 @@ prompt_comes
 says 'echo "seen"'
 is "$SAID" seen "the terminal is as it was after SIGTERM, too"
 
+# --- a question
+type_line 'keystay account deactivate pebble'
+until_seen 'ends for ever, .* \[y/N\]|\[y/N\]$'
+tap $? "a question is asked on a terminal"
+tm send-keys n Enter
+prompt_comes
+like "$(screen)" "^keystay: nothing was done$" "and a no is taken"
+like "$(screen)" "^keystay: hint: answer y, or say --yes$" "in two lines"
+
 # --- where nothing can be drawn anew, there are plain lines; and with --quiet nothing
 for i in 1 2 3 4 5 6 7; do
 	lab_certificate "plain$i" "plain$i.example" ""
