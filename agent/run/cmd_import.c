@@ -83,7 +83,7 @@ import(struct run *r, struct request *q, int *ret_status, struct err *e)
 	struct hand_taken taken;
 	struct life *l;
 
-	if (read_files(q, e) < 0 || run_need_config(r, e) < 0)
+	if (run_need_config(r, e) < 0 || read_files(q, e) < 0)
 		return -1;
 	if (!(c = config_certificate(r->config, q->name)))
 		return run_no_certificate(r, q->name, e);

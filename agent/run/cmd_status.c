@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "keystay/life/life.h"
 #include "keystay/state/db.h"
+#include "living.h"
 #include "story.h"
 
 static void
@@ -93,14 +94,11 @@ answer(struct run *r, struct estate *s, struct db *db, const struct estate_pick 
 }
 
 static int
-check_names(const struct run *r, const struct estate *s, const struct list *names, struct err *e)
+check_names(struct run *r, const struct estate *s, const struct list *names, struct err *e)
 {
 	for (size_t i = 0; i < names->count; i++)
-		if (!estate_find(s, names->item[i])) {
-			err_set(e, ERR_USAGE, "there is no certificate '%s' in '%s'",
-				names->item[i], r->config->path);
-			return err_hint(e, "'keystay status' lists the certificates");
-		}
+		if (!estate_find(s, names->item[i]))
+			return run_no_certificate(r, names->item[i], e);
 	return 0;
 }
 
@@ -151,9 +149,7 @@ main_status(struct run *r, int argc, char **argv)
 const struct command command_status = {
 	.name = "status",
 	.group = COMMANDS_LOOKING,
-	.synopsis = "[NAME...] [--owner TEXT] [--authority NAME,...] [--policy NAME,...] "
-		    "[--state STATE,...] [--expiring DURATION] [--sort ORDER] [--reverse] "
-		    "[--wide|--csv|--calendar [--weeks NUMBER]]",
+	.synopsis = "[NAME...] [OPTION...]",
 	.summary = "what is there, what is next and why, what is wrong and how to mend it",
 	.options = asked_options,
 	.example = "keystay status\n"
