@@ -15,7 +15,7 @@ make_as_by_hand() {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s --no-print-directory -C "$ROOT" "$@" 2>&1
 }
 is "$(make_as_by_hand install DESTDIR="$LAB_ROOT" PREFIX=$PREFIX)" "" "make install is silent"
-is "$(cd "$LAB_ROOT$PREFIX" && find . -type f | sort | sed 's,^\./,,')" "lib/keystay/keystay-guard.so
+is "$(cd "$LAB_ROOT$PREFIX" && find . -type f | LC_ALL=C sort | sed 's,^\./,,')" "lib/keystay/keystay-guard.so
 lib/systemd/system/keystay-reload.path
 lib/systemd/system/keystay-reload.service
 lib/systemd/system/keystay-renew.service
@@ -23,6 +23,7 @@ lib/systemd/system/keystay-renew.timer
 lib/systemd/system/keystay.service
 lib/sysusers.d/keystay.conf
 sbin/keystay
+share/bash-completion/completions/keystay
 share/doc/keystay/keystay.service.d/pin.conf
 share/doc/keystay/keystay.service.d/port-80.conf
 share/doc/keystay/keystay.service.d/tpm.conf
@@ -30,7 +31,8 @@ share/doc/keystay/keystay.service.d/webroot.conf
 share/man/man5/keystay.yaml.5
 share/man/man7/keystay-guard.7
 share/man/man7/keystay-policy.7
-share/man/man8/keystay.8" "all that belongs to it"
+$(cd "$ROOT/docs" && printf 'share/man/man8/%s\n' *.8 | LC_ALL=C sort)
+share/zsh/site-functions/_keystay" "all that belongs to it"
 is "$(grep -rl @PREFIX@ "$LAB_ROOT$PREFIX")" "" "with the prefix filled in"
 like "$("$LAB_ROOT$PREFIX/sbin/keystay" --version)" '^keystay ' "the program runs from there"
 make_as_by_hand install DESTDIR="$LAB/other" PREFIX=/opt/x >/dev/null
