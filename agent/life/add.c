@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "keystay/state/journal.h"
-#include "keystay/state/removed.h"
 #include "keystay/state/watched.h"
 #include "internal.h"
 
@@ -27,9 +26,7 @@ note(struct life *l, const struct certificate_conf *c, bool changed, bool *ret_n
 	char end[WHEN_TEXT];
 	bool watched, added = false;
 
-	/* A removal that was under way is over; the key that drained drains. */
-	if (removed_delete(l->db, c->name, e) < 0 ||
-		watched_get(l->db, c->name, &w, &watched, e) < 0 ||
+	if (watched_get(l->db, c->name, &w, &watched, e) < 0 ||
 		journal_each(l->db, c->name, note_last, &added, e) < 0)
 		return -1;
 	*ret_news = changed || watched || !added;

@@ -15,6 +15,7 @@
 #include "due.h"
 #include "internal.h"
 #include "ledger.h"
+#include "settle.h"
 #include "uses.h"
 
 #define LOCK_WAIT 30
@@ -120,6 +121,7 @@ life_open(const struct life_conf *conf, struct life **ret, struct err *e)
 	if (rc == 0) {
 		ledger_open(l);
 		uses_look(l);
+		rc = life_removed_settle(l, e);
 	}
 	umask(mask);
 	if (rc < 0) {

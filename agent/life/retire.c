@@ -4,7 +4,7 @@
 #include "keystay/base/log.h"
 #include "keystay/life/keys.h"
 #include "internal.h"
-#include "remove.h"
+#include "removed.h"
 
 /* A step of the way, with the moment when it is due. */
 struct turn {
@@ -37,47 +37,67 @@ in_use(const struct key_uses *u)
 	return u->live || u->attempts || u->accounts || u->served;
 }
 
-/* How long a key of a certificate drains, and stays disabled. */
-static void
-times_of(struct life *l, const struct key_row *k, when_t *ret_drain, when_t *ret_disable)
-{
-	const struct certificate_conf *c = text_same(k->purpose, "certificate")
-						   ? config_certificate(l->config, k->owner)
-						   : NULL;
-	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
-	struct removed_row removed;
-	struct err ignored;
-	bool found = false;
+/* How long its key drains and is watched: as its policy says, or as it was when it was removed. */
+struct patience {
+	when_t drain, disable;
+	bool removed;
+};
 
-	*ret_drain = policy_drain(p);
-	*ret_disable = policy_disable(p);
-	/* The policy of one that was removed is the one that it had. */
-	if (c || removed_get(l->db, k->owner, &removed, &found, &ignored) < 0 || !found)
-		return;
-	*ret_drain = removed.drain;
-	*ret_disable = removed.disable;
+static int
+patience_of(struct life *l, const struct key_row *k, struct patience *ret, struct err *e)
+{
+	AUTO(removed_row) struct removed_row row = {.removed_at = 0};
+	bool certificate = text_same(k->purpose, "certificate"), removed = false;
+	const struct certificate_conf *c =
+		certificate ? config_certificate(l->config, k->owner) : NULL;
+	const struct policy *p = c ? policy_find(l->config->policies, c->policy) : NULL;
+
+	if (certificate && removed_owner(l, k->owner, &row, &removed, e) < 0)
+		return -1;
+	*ret = (struct patience){.drain = removed ? row.drain : policy_drain(p),
+		.disable = removed ? row.disable : policy_disable(p),
+		.removed = removed && !row.keep_key};
+	return 0;
+}
+
+/* One that was to be made for a certificate that was removed meanwhile; half of it may be there. */
+static int
+discard(struct life *l, struct key_row *k, struct err *e)
+{
+	struct key_name name = life_key_name(k);
+	struct token *t;
+
+	if (life_token(l, k->token, &t, e) < 0 || key_discard(t, &name, e) < 0)
+		return -1;
+	return key_set_state(l->db, k->id, KEY_DESTROYED, services_now(l->services), e);
 }
 
 /* The moment at which a key's next step is due, and which; 0 for one that stays as it is. */
-static when_t
-turn_at(struct life *l, const struct key_row *k,
-	int (**ret_step)(struct life *l, struct key_row *row, struct err *e))
+static int
+turn_at(struct life *l, const struct key_row *k, when_t *ret,
+	int (**ret_step)(struct life *l, struct key_row *row, struct err *e), struct err *e)
 {
-	bool draining = text_same(k->state, KEY_DRAINING);
-	bool off = text_same(k->state, KEY_DISABLED) && text_same(k->state_before, KEY_DRAINING);
-	when_t drain = 0, disable = 0;
+	struct patience p;
 
-	/* Most keys are on no way anywhere, and nothing is asked of them. */
-	if (draining || off)
-		times_of(l, k, &drain, &disable);
-	if (draining) {
-		*ret_step = life_key_disable;
-		return k->state_at + drain;
-	}
+	*ret = 0;
 	*ret_step = life_key_destroy;
-	if (off)
-		return k->state_at + disable;
-	return text_same(k->state, KEY_COMPROMISED) ? k->state_at : 0;
+	if (text_same(k->state, KEY_COMPROMISED))
+		return *ret = k->state_at, 0;
+	if (!text_same(k->state, KEY_DRAINING) && !text_same(k->state, KEY_DISABLED) &&
+		!text_same(k->state, KEY_RESERVED))
+		return 0;
+	if (patience_of(l, k, &p, e) < 0)
+		return -1;
+	if (text_same(k->state, KEY_DRAINING)) {
+		*ret_step = life_key_disable;
+		*ret = k->state_at + p.drain;
+	} else if (text_same(k->state, KEY_RESERVED)) {
+		*ret_step = discard;
+		*ret = p.removed ? k->state_at + p.drain : 0;
+	} else if (text_same(k->state_before, KEY_DRAINING)) {
+		*ret = k->state_at + p.disable;
+	}
+	return 0;
 }
 
 /*
@@ -91,9 +111,11 @@ look_at_key(void *ctx, const struct key_row *k, struct err *e)
 	struct turns *all = ctx;
 	struct life *l = all->l;
 	int (*step)(struct life *, struct key_row *, struct err *);
-	when_t at = turn_at(l, k, &step);
 	struct key_uses uses;
+	when_t at;
 
+	if (turn_at(l, k, &at, &step, e) < 0)
+		return -1;
 	if (at == 0 || at > services_now(l->services))
 		return 0;
 	if (key_uses(l->db, k->id, &uses, e) < 0)
@@ -173,8 +195,8 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 	size_t done;
 
 	*ret_done = 0;
-	/* Before: what is still served stays. After: whose last key is gone. */
-	life_look_at_removed(l);
+	if (removed_look(l, e) < 0)
+		return -1;
 	/* Twice: with no time to wait a key is switched off and destroyed in one go. */
 	for (int pass = 0; pass < 2; pass++) {
 		if (one_pass(l, &done, e) < 0)
@@ -183,8 +205,8 @@ life_retire(struct life *l, size_t *ret_done, struct err *e)
 		if (done == 0)
 			break;
 	}
-	if (*ret_done)
-		life_look_at_removed(l);
+	if (removed_tidy(l, e) < 0)
+		return -1;
 	if (l->destroyed < DESTROYED_MAX)
 		return 0;
 	l->destroyed = 0;
@@ -203,9 +225,11 @@ next_of_key(void *ctx, const struct key_row *k, struct err *e)
 {
 	struct next_turn *n = ctx;
 	int (*step)(struct life *, struct key_row *, struct err *);
-	when_t at = turn_at(n->l, k, &step);
 	struct key_uses uses;
+	when_t at;
 
+	if (turn_at(n->l, k, &at, &step, e) < 0)
+		return -1;
 	if (at == 0 || (n->at && n->at <= at))
 		return 0;
 	if (key_uses(n->l->db, k->id, &uses, e) < 0)

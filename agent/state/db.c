@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "keystay/base/buf.h"
 #include "internal.h"
 
 /* True when the file system has no room left: SQLite may call that an I/O error. */
@@ -185,4 +186,23 @@ db_text_copy(sqlite3_stmt *row, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);
 	return text ? strdup(text) : NULL;
+}
+
+void
+db_list_text(const struct list *l, struct buf *ret)
+{
+	for (size_t i = 0; i < l->count; i++)
+		buf_addf(ret, "%s%s", i ? " " : "", l->item[i]);
+}
+
+bool
+db_list(sqlite3_stmt *row, int column, struct list *ret)
+{
+	AUTO(char) char *text = db_text_copy(row, column);
+	char *rest = NULL;
+	bool whole = true;
+
+	for (char *w = text ? strtok_r(text, " ", &rest) : NULL; w; w = strtok_r(NULL, " ", &rest))
+		whole = list_add(ret, w) && whole;
+	return whole;
 }

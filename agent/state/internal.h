@@ -34,6 +34,11 @@ void db_text(sqlite3_stmt *row, int column, char *dst, size_t size);
 /* A copy of a text column, NULL for null; the caller frees. */
 char *db_text_copy(sqlite3_stmt *row, int column);
 
+/* In the database a list is one text, with blanks between words that have none. */
+struct buf;
+void db_list_text(const struct list *l, struct buf *ret);
+bool db_list(sqlite3_stmt *row, int column, struct list *ret); /* false without memory */
+
 /* Brings the schema to the version of this program. */
 int db_migrate(struct db *db, struct err *e) MUST_USE;
 

@@ -8,26 +8,6 @@
 /* 250 names of full length, and some. */
 #define NAMES_TEXT_MAX (256 * 1024)
 
-/* In the database a list is one text: names and endpoints have no blanks. */
-static void
-join(const struct list *l, struct buf *b)
-{
-	for (size_t i = 0; i < l->count; i++)
-		buf_addf(b, "%s%s", i ? " " : "", l->item[i]);
-}
-
-static bool
-split(sqlite3_stmt *row, int column, struct list *ret)
-{
-	AUTO(char) char *text = db_text_copy(row, column);
-	char *rest = NULL;
-	bool whole = true;
-
-	for (char *w = text ? strtok_r(text, " ", &rest) : NULL; w; w = strtok_r(NULL, " ", &rest))
-		whole = list_add(ret, w) && whole;
-	return whole;
-}
-
 int
 watched_save(struct db *db, const struct watched_row *w, struct err *e)
 {
@@ -39,8 +19,8 @@ watched_save(struct db *db, const struct watched_row *w, struct err *e)
 		" ?19, ?20, ?21)";
 	AUTO(buf) struct buf names = BUF(NAMES_TEXT_MAX), endpoints = BUF(NAMES_TEXT_MAX);
 
-	join(&w->names, &names);
-	join(&w->endpoints, &endpoints);
+	db_list_text(&w->names, &names);
+	db_list_text(&w->endpoints, &endpoints);
 	if (names.full || endpoints.full)
 		return err_set(e, ERR_FAILED, "certificate '%s': its names are too long", w->name);
 	return db_run(db, e, sql, "ttttttttttttttttiiiit", w->name, buf_text(&names), w->source,
@@ -76,7 +56,7 @@ read_row(sqlite3_stmt *row, struct watched_row *w, struct err *e)
 	w->added_at = sqlite3_column_int64(row, 18);
 	w->looked_at = sqlite3_column_int64(row, 19);
 	DB_TEXT(row, 20, w->problem);
-	if (split(row, 1, &w->names) && split(row, 11, &w->endpoints))
+	if (db_list(row, 1, &w->names) && db_list(row, 11, &w->endpoints))
 		return 0;
 	return err_set(e, ERR_FAILED, "no memory for a certificate's names");
 }

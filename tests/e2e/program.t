@@ -15,7 +15,7 @@ like "$(readelf -sW --dyn-syms "$KEYSTAY")" '__(mem|str|v?snprintf|read)[a-z]*_c
 ks --help
 is "$STATUS" 0 "--help"
 help=$OUT
-for command in check issue renew status history keys policy server-config token; do
+for command in check issue renew add remove adopt status history keys policy server-config token; do
 	like "$help" "^  $command " "--help names $command"
 	ks "$command" --help
 	like "$OUT" "^usage: keystay $command" "$command --help"
@@ -25,7 +25,7 @@ like "$OUT" '^keystay [0-9]' "--version"
 ks
 is "$STATUS" 2 "no command"
 for bad in "issue" "issue a --all" "renew --due --force" "renew --key old" "history a b" "keys" "policy" \
-	"token" "token init web" "server-config nginx" "status --colour" "check now"; do
+	"token" "token init web" "server-config nginx" "status --colour" "check now" "add" "add a b --names x.example" "add --all" "remove" "remove --soon a" "adopt" "adopt --colour x.pem"; do
 	# shellcheck disable=SC2086
 	ks_is 2 "usage: $bad" $bad
 done

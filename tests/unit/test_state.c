@@ -16,6 +16,7 @@
 #include "keystay/state/journal.h"
 #include "keystay/state/keys.h"
 #include "keystay/state/refusals.h"
+#include "keystay/state/removed.h"
 #include "keystay/state/watched.h"
 
 #define NOW ((when_t)1790000000)
@@ -1023,6 +1024,47 @@ watched_certificates_are_kept(void **state)
 	assert_false(found);
 }
 
+/* How a removed certificate ends is kept until it is there again. */
+static void
+removed_certificates_are_kept(void **state)
+{
+	AUTO(removed_row)
+	struct removed_row r = {.certificate = "uc",
+		.removed_at = NOW,
+		.keep_key = true,
+		.drain = 30 * DAY,
+		.disable = 7 * DAY};
+	AUTO(removed_row) struct removed_row got = {.removed_at = 1};
+	struct removed_row none = {.removed_at = 1}, bare = {.certificate = "a"};
+	AUTO(list) struct list names = {0};
+	bool found = false;
+
+	(void)state;
+	assert_true(list_add(&r.endpoints, "127.0.0.1:443"));
+	assert_true(list_add(&r.endpoints, "[::1]:443"));
+	assert_ok(removed_save(db, &bare, UNIT_ERR));
+	assert_ok(removed_save(db, &r, UNIT_ERR));
+	r.drain = DAY;
+	assert_ok(removed_save(db, &r, UNIT_ERR));
+	reopen();
+	assert_ok(removed_get(db, "uc", &got, &found, UNIT_ERR));
+	assert_true(found && got.keep_key);
+	assert_string_equal(got.certificate, "uc");
+	assert_int_equal(got.removed_at, NOW);
+	assert_int_equal(got.drain, DAY);
+	assert_int_equal(got.disable, 7 * DAY);
+	assert_int_equal(got.endpoints.count, 2);
+	assert_string_equal(got.endpoints.item[1], "[::1]:443");
+	assert_ok(removed_names(db, &names, UNIT_ERR));
+	assert_int_equal(names.count, 2);
+	assert_string_equal(names.item[0], "a");
+	assert_ok(removed_delete(db, "uc", UNIT_ERR));
+	assert_ok(removed_delete(db, "uc", UNIT_ERR));
+	assert_ok(removed_get(db, "uc", &none, &found, UNIT_ERR));
+	assert_false(found);
+	assert_int_equal(none.removed_at, 0);
+}
+
 int
 main(void)
 {
@@ -1051,6 +1093,7 @@ main(void)
 		WITH_DB(the_journal_keeps_its_order_and_a_caller_may_stop),
 		WITH_DB(versions_and_what_was_served_come_back),
 		WITH_DB(watched_certificates_are_kept),
+		WITH_DB(removed_certificates_are_kept),
 	};
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
 }
