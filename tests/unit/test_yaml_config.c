@@ -98,7 +98,7 @@ an_unknown_key_is_shown_with_its_place_and_a_caret(void **state)
 		"    ^");
 	assert_string_equal(unit_err.hint,
 		"did you mean 'tokens'? the keys of the configuration are: state, tokens, "
-		"authorities, certificates, alert");
+		"authorities, certificates, contracts, validations, alert");
 	assert_null(c);
 	assert_refused_at(read_parts(NULL, NULL,
 				  "certificates:\n"
