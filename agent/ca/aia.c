@@ -50,7 +50,7 @@ fetch(const struct services *s, struct http *h, const char *url, struct certs *k
 		return -1;
 	if (answer.status != 200)
 		return err_set(e, ERR_AUTHORITY, "'%s' answers %d", url, answer.status);
-	if (certs_only_read(answer.body.text, answer.body.len, &got, &plain, e) < 0)
+	if (certs_only_read(buf_text(&answer.body), answer.body.len, &got, &plain, e) < 0)
 		return err_in(e, "'%s'", url);
 	for (size_t i = 0; i < certs_count(got); i++)
 		if (!certs_has(known, certs_at(got, i)) &&

@@ -3,6 +3,7 @@
  * PEM here: a mutation of DER reaches further than one of base64.
  */
 #include "fuzz.h"
+#include "keystay/ca/aia.h"
 #include "keystay/x509/chain.h"
 #include "keystay/x509/csr.h"
 #include "keystay/x509/ossl.h"
@@ -65,6 +66,9 @@ static void
 judge(const struct chain *c, EVP_PKEY *public, const char *anchors)
 {
 	AUTO(list) struct list names = {0};
+	char place[300];
+	if (aia_place(chain_leaf(c), place, sizeof place))
+		MUST(text_starts(place, "http") && fuzz_printable(place));
 	AUTO(GENERAL_NAMES)
 	GENERAL_NAMES *san = X509_get_ext_d2i(chain_leaf(c), NID_subject_alt_name, NULL, NULL);
 	struct err e = {0};
