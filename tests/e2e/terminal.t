@@ -2,52 +2,8 @@
 # What people see at a terminal of 80 columns: the real program in tmux, compared with golden files
 # (UPDATE_GOLDEN=1 writes them anew).
 . "$(dirname "$0")/tap.sh"
-export LC_ALL=C.UTF-8
+. "$(dirname "$0")/terminal.sh"
 lab_begin
-GOLDEN=$ROOT/tests/golden
-
-# --- a terminal of its own, whose shell knows the program by its name
-tm() { TMUX_TMPDIR=$LAB tmux -L lab "$@"; }
-terminal_begin() {
-	cat >"$LAB/rc" <<-RC
-		PS1='\#\$ '
-		unset PROMPT_COMMAND NO_COLOR
-		keystay() { "$KEYSTAY" --config keystay.yaml "\$@"; }
-		cd "$LAB"
-	RC
-	tm -f /dev/null new-session -d -x 80 -y 24 "exec bash --noprofile --rcfile $LAB/rc -i" || exit 2
-	LAB_PIDS+=("$(tm display-message -p '#{pid}')")
-	tm set-option -g window-size manual
-}
-screen() { tm capture-pane -p | sed -e "s,$LAB,LAB,g" -e 's/[ ]*$//' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; }
-# Types a line; what is seen begins at the top of the terminal. Each prompt has its number.
-LINES_TYPED=0
-type_line() {
-	LINES_TYPED=$((LINES_TYPED + 1))
-	tm send-keys -l "clear; $1"
-	tm send-keys Enter
-}
-prompt_comes() { until_seen "^$((LINES_TYPED + 1))[#\$] *\$"; }
-# Until the screen has it, for up to 60 s.
-until_seen() {
-	for _ in $(seq 600); do
-		screen | grep -qE -- "$1" && return 0
-		sleep 0.1
-	done
-	note "not seen: /$1/ in:" "$(screen)"
-	return 1
-}
-# golden FILE TEXT NAME
-golden() {
-	[ -z "${UPDATE_GOLDEN:-}" ] || printf '%s\n' "$2" >"$GOLDEN/$1"
-	is "$2" "$(cat "$GOLDEN/$1")" "$3"
-}
-# $SAID is what a command says.
-says() {
-	type_line "$1"
-	prompt_comes
-	SAID=$(screen | sed '$d')
-}
 
 # The authority looks at names after months: it is asked after 1, 2, 4, 8 s, and between that the
 # screen stands still.
@@ -56,8 +12,7 @@ lab_pebble || exit 2
 lab_config
 lab_certificate shop shop.example ""
 lab_tokens >/dev/null || exit 2
-terminal_begin
-prompt_comes
+terminal_begin 80 24
 
 # --- errors: what and why, and how to mend it
 says 'keystay renwe'
