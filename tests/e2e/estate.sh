@@ -1,17 +1,18 @@
 # shellcheck shell=bash
 # estate.sh - the council's 72 certificates (tests/estate/72.csv) on the servers of the lab: Pebble is
-# "public", libest "internal", and one nginx shows them all. Sourced behind tap.sh and
-# scripts/lab-est.sh.
+# "public", libest "internal", people with `openssl ca` are "portal", and one nginx shows them all. Sourced behind tap.sh and
+# scripts/lab-est.sh; scripts/lab-portal.sh is for the portal.
 #
 #   estate_rows            the rows, a line each, with '|' between the columns
 #   estate_each COMMAND... calls it with the columns of each row
 #   estate_begin           the lab, both authorities, the tokens, keystay.yaml without certificates
 #   estate_old             what is there before keystay: $LAB/old/NAME.pem and NAME.key, from a CA of
 #                          its own ($LAB/old/ca.pem), with as many days left as the list says
+#   estate_list FILE       the list as it is read today: dates moved to where they are from ESTATE_DAY,
+#                          every endpoint the lab's nginx
 #   estate_site NAME "a.example b.example" CERTIFICATE KEY   nginx shows this one, after a reload
 #   estate_nginx           starts it, with old certificates for all
-#   estate_enter NAME...   a file of certificates.d/ for each row, as a person would write it
-#   estate_install NAME    and nginx as its target
+#   estate_install NAME    nginx as a target: these lines of its drop-in are a person's
 
 ESTATE=$ROOT/tests/estate/72.csv
 # The list says until when; it is read as if it were this day.
@@ -36,10 +37,19 @@ estate_each() {
 	done < <(estate_rows)
 }
 
+estate_list() {
+	# shellcheck disable=SC2016
+	MOVED=$(($(date +%s) / 86400 - $(date -ud "$ESTATE_DAY" +%s) / 86400)) PLACE=127.0.0.1:$LAB_TLS perl -MTime::Local -MPOSIX -pe '
+		s/(?:[a-z0-9.-]+:443 ?)+/$ENV{PLACE}/;
+		s/\b(\d{4})-(\d\d)-(\d\d)\b/strftime("%F", gmtime(timegm(0, 0, 0, $3, $2 - 1, $1) + 86400 * $ENV{MOVED}))/e' \
+		"$ESTATE" >"$1"
+}
+
 estate_begin() {
 	lab_begin
 	LAB_RETRY_AUTHZ=1 LAB_RETRY_ORDER=1
 	LAB_TLS_DAYS=397
+	lab_port LAB_TLS
 	lab_pebble || exit 2
 	lab_libest --valid 7776000 || exit 2
 	(umask 077 && echo "${LAB_EST_LOGIN#*:}" >"$LAB/est.password")
@@ -50,6 +60,7 @@ estate_begin() {
 		lab_config_acme public
 		lab_config_est internal "trust: $LAB_EST_TRUST" "username: ${LAB_EST_LOGIN%:*}" \
 			"password: file:$LAB/est.password"
+		echo "  - {name: portal, protocol: manual, url: https://portal.example/orders}"
 		echo certificates:
 	} >"$CONFIG"
 	lab_tokens >/dev/null || exit 2
@@ -85,22 +96,10 @@ estate_site_live() { estate_site "$1" "$2" "$LAB/state/live/$1/fullchain.pem" "$
 
 # Servers sign in the token from the beginning; what they show then needs no token.
 estate_nginx() {
-	lab_port LAB_TLS
 	lab_reload_script
 	estate_each estate_site_old
 	lab_nginx_conf
 	lab_server_openssl "$1" && lab_nginx_start
-}
-
-estate_enter() {
-	local name=$1 names=$2 owner=$4 authority=$5 policy=$6 token=$7 key=$8
-	{
-		echo certificates:
-		printf '  - %s\n' "name: $name"
-		printf '    %s\n' "names: [${names// /, }]" "owner: $owner" "token: $token" "keys: [$key]" \
-			"authority: $authority" "policy: $policy"
-		[ "$authority" != public ] || echo "    challenge: {type: http-01, webroot: $LAB/webroot}"
-	} >"$LAB/certificates.d/$name.yaml"
 }
 
 estate_install() {
