@@ -13,7 +13,8 @@
 struct request {
 	struct adopt_wish wish;
 	struct list sources;
-	bool dry_run;
+	bool nginx, dry_run;
+	const char *binary, *conf;
 };
 
 static const char *const result_words[] = {
@@ -105,6 +106,8 @@ collect(struct run *r, const struct request *q, struct adoption *a, struct err *
 	for (size_t i = 0; i < q->sources.count; i++)
 		if (collect_one(r, q, q->sources.item[i], a, e) < 0)
 			return -1;
+	if (q->nginx && adopt_server(r->config, r->services, q->binary, q->conf, a, e) < 0)
+		return -1;
 	return adoption_complete(a, &q->wish, e);
 }
 
@@ -156,7 +159,8 @@ take_value(struct request *q, const char *word, const char *value)
 		const char **slot;
 	} options[] = {{"--name", &q->wish.name}, {"--owner", &q->wish.owner},
 		{"--authority", &q->wish.authority}, {"--policy", &q->wish.policy},
-		{"--token", &q->wish.token}, {"--notes", &q->wish.notes}, {"--sni", &q->wish.sni}};
+		{"--token", &q->wish.token}, {"--notes", &q->wish.notes}, {"--sni", &q->wish.sni},
+		{"--binary", &q->binary}, {"--nginx-conf", &q->conf}};
 
 	for (size_t i = 0; i < COUNT(options); i++)
 		if (text_same(options[i].word, word)) {
@@ -169,12 +173,14 @@ take_value(struct request *q, const char *word, const char *value)
 static int
 main_adopt(struct run *r, int argc, char **argv)
 {
-	struct request q = {.dry_run = false};
+	struct request q = {.binary = "nginx"};
 	struct err e;
 	int status = EXIT_FAILED;
 
 	for (int i = 0; i < argc; i++) {
-		if (text_same(argv[i], "--dry-run"))
+		if (text_same(argv[i], "--nginx"))
+			q.nginx = true;
+		else if (text_same(argv[i], "--dry-run"))
 			q.dry_run = true;
 		else if (i + 1 < argc && take_value(&q, argv[i], argv[i + 1]))
 			i++;
@@ -184,7 +190,7 @@ main_adopt(struct run *r, int argc, char **argv)
 		} else if (!list_add(&q.sources, argv[i]))
 			return EXIT_FAILED;
 	}
-	if (q.sources.count == 0)
+	if (q.sources.count == 0 && !q.nginx)
 		status = run_usage(r, &command_adopt, "which certificates?");
 	else
 		status = do_it(r, &q, &e) < 0 ? run_fail(r, &e) : EXIT_DONE;
@@ -193,6 +199,9 @@ main_adopt(struct run *r, int argc, char **argv)
 }
 
 static const struct command_option options[] = {
+	{"--nginx", NULL, "what the nginx of this machine serves, by 'nginx -T'"},
+	{"--binary", "PATH", "of --nginx: another program"},
+	{"--nginx-conf", "PATH", "of --nginx: another configuration"},
 	{"--sni", "NAME", "the name that an endpoint is asked for, where it is not its host"},
 	{"--name", "NAME", "what it is called here; else its first name"},
 	{"--owner", "TEXT", "who is told, in the place of what the source says"},
@@ -207,10 +216,11 @@ static const struct command_option options[] = {
 const struct command command_adopt = {
 	.name = "adopt",
 	.group = COMMANDS_ESTATE,
-	.synopsis = "PEM|HOST:PORT|FILE.csv ... [--name NAME] [--owner TEXT] [--dry-run]",
+	.synopsis = "PEM|HOST:PORT|FILE.csv|--nginx ... [--name NAME] [--owner TEXT] [--dry-run]",
 	.summary = "watch certificates that exist, without managing them",
 	.options = options,
 	.example = "keystay adopt estate.csv --dry-run\n"
-		   "keystay adopt www.example.org:443 --owner web-team@example.org",
+		   "keystay adopt www.example.org:443 --owner web-team@example.org\n"
+		   "keystay adopt --nginx",
 	.main = main_adopt,
 };

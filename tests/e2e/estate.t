@@ -16,10 +16,11 @@ state_of() { sql "SELECT state FROM key WHERE id = '$1'"; }
 key_of() { sql "SELECT key_id FROM version WHERE certificate = '$1' ORDER BY number DESC LIMIT 1"; }
 objects_of() { "$BIN/tools/token-ids" "$SOFTHSM_MODULE" web "$LAB/web.pin" "" "$1"; }
 kinds() { sql "SELECT count(*) FROM journal WHERE kind = '$1' AND certificate = '$2'"; }
-# All that a dry run might change, by content. The database by what is in it.
+# All that a dry run might change, by content; not what SoftHSM writes at each login. The database by
+# what is in it.
 world() {
 	(cd "$LAB" && find certificates.d keystay.yaml state/live state/versions tokens \( -type f -o -type l \) \
-		! -name '*.lock' 2>/dev/null | sort | xargs -r sha256sum 2>/dev/null)
+		! -name '*.lock' ! -name token.object ! -name generation 2>/dev/null | sort | xargs -r sha256sum 2>/dev/null)
 	for table in certificate key version attempt journal watched removed served; do
 		sql "SELECT count(*), '$table' FROM $table"
 	done
@@ -148,6 +149,60 @@ like "$OUT" "payments: is managed by keystay already" "is not watched"
 ks_is 5 "an endpoint where nothing listens" adopt 127.0.0.1:1
 ks_is 0 "a watched one is added under its name" add --from-watched shown --authority pebble --policy lab
 is "$(sql "SELECT count(*) FROM watched WHERE name = 'shown'") $(kinds added shown)" "0 1" "and is watched no more"
+
+# --- what nginx names
+# --- what nginx names
+mkdir -p "$LAB/etc/sites" "$LAB/etc/tls"
+cat >"$LAB/etc/sites/shop.conf" <<-CONF
+	server {
+		listen 127.0.0.1:$OTHER ssl;
+		listen [::1]:$OTHER ssl;
+		server_name shop.example;
+		ssl_certificate tls/shop.crt; # beside the main file
+		ssl_certificate_key $LAB/old.key;
+	}
+	server {
+		listen 127.0.0.1:$OTHER ssl;
+		server_name more.shop.example;
+		ssl_certificate "tls/shop.crt";
+		ssl_certificate_key $LAB/old.key;
+	}
+	server {
+		listen 127.0.0.1:$OTHER ssl;
+		server_name payments.example;
+		ssl_certificate $LAB/state/live/payments/fullchain.pem;
+		ssl_certificate_key $LAB/state/live/payments/key.pem;
+	}
+	server {
+		listen 127.0.0.1:$OTHER ssl;
+		server_name any.example;
+		ssl_certificate $LAB/etc/\$ssl_server_name.crt;
+		ssl_certificate_key $LAB/old.key;
+	}
+CONF
+cat >"$LAB/etc/nginx.conf" <<-CONF
+	env SOFTHSM2_CONF; env OPENSSL_CONF;
+	pid $LAB/other.pid;
+	events { }
+	http { access_log off; include sites/*.conf; }
+CONF
+openssl req -x509 -key "$LAB/old.key" -days 40 -subj /CN=shop -addext "subjectAltName=DNS:shop.example,DNS:more.shop.example" -out "$LAB/etc/tls/shop.crt" 2>/dev/null
+export OPENSSL_CONF=$LAB/server-openssl.cnf
+before=$(world)
+ks_is 0 "what nginx serves is looked at" adopt --nginx --nginx-conf "$LAB/etc/nginx.conf" --dry-run
+is "$(world)" "$before" "nothing was changed"
+ks_is 0 "it is adopted" adopt --nginx --nginx-conf "$LAB/etc/nginx.conf" --json
+is "$(jq -r '.certificates[] | [.name, .result, .source, .place, .config, (.names | join(","))] | join(" ")' <<<"$OUT")" \
+	"shop.example new file $LAB/etc/tls/shop.crt $LAB/etc/sites/shop.conf:5 shop.example,more.shop.example" "one row, with the line that names it"
+is "$(sql "SELECT endpoints FROM watched WHERE name = 'shop.example'")" "127.0.0.1:$OTHER [::1]:$OTHER" "and where it is served"
+is "$(jq -r '.findings | map(.text) | sort | join("; ")' <<<"$OUT" | sed "s,$LAB,LAB,g")" \
+	"left out: 'LAB/etc/\$ssl_server_name.crt' depends on a variable, named at LAB/etc/sites/shop.conf:23; left out: 'LAB/state/live/payments/fullchain.pem' is keystay's own, named at LAB/etc/sites/shop.conf:17" \
+	"what is left out is told"
+unset OPENSSL_CONF
+echo 'broken' >>"$LAB/etc/nginx.conf"
+ks_is 1 "a configuration that nginx refuses" adopt --nginx --nginx-conf "$LAB/etc/nginx.conf"
+like "$OUT" "'nginx' failed with status 1: .*unexpected end of file" "is told with its words"
+ks_is 2 "a program that is not there" adopt --nginx --binary "$LAB/nowhere"
 
 # --- remove
 lab_nginx_conf payments "$LAB_NAMES" parks "parks.example"

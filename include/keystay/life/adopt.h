@@ -61,6 +61,13 @@ int adopt_file(
 int adopt_endpoint(const char *endpoint, const char *sni, const struct services *s,
 	struct adoption *a, struct err *e) MUST_USE;
 
+/*
+ * The certificates that the nginx of this machine names (`BINARY -T`, with `-c CONF` where that is
+ * not NULL), one row per file. What is left out is told: keystay's own, what cannot be read.
+ */
+int adopt_server(const struct config *c, const struct services *s, const char *binary,
+	const char *conf, struct adoption *a, struct err *e) MUST_USE;
+
 /* Puts what the command line says over the rows. */
 int adoption_complete(struct adoption *a, const struct adopt_wish *wish, struct err *e) MUST_USE;
 
