@@ -8,26 +8,13 @@
 #include "keystay/life/by_hand.h"
 #include "keystay/x509/names.h"
 #include "living.h"
+#include "renewing.h"
 
 struct request {
 	const char *name;
 	const char *out; /* NULL = standard output */
 	enum key_mode key;
 };
-
-static bool
-key_mode_of(const char *word, enum key_mode *ret)
-{
-	static const char *const words[] = {
-		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
-
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (text_same(words[i], word)) {
-			*ret = (enum key_mode)i;
-			return true;
-		}
-	return false;
-}
 
 /* --- for the person who carries it */
 
@@ -188,7 +175,7 @@ main_csr(struct run *r, int argc, char **argv)
 			q.out = argv[++i];
 		else if (text_same(argv[i], "--key") && i + 1 < argc) {
 			if (!key_mode_of(argv[++i], &q.key))
-				return run_usage(r, &command_csr, "--key is new, same or auto");
+				return run_no_value(r, &command_csr, "--key", argv[i]);
 		} else if (argv[i][0] == '-' || q.name)
 			return run_unknown(r, &command_csr, argv[i]);
 		else

@@ -4,20 +4,6 @@
 
 #include "renewing.h"
 
-static bool
-key_mode_of(const char *word, enum key_mode *ret)
-{
-	static const char *const words[] = {
-		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
-
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (text_same(words[i], word)) {
-			*ret = (enum key_mode)i;
-			return true;
-		}
-	return false;
-}
-
 static int
 main_renew(struct run *r, int argc, char **argv)
 {

@@ -7,6 +7,20 @@
 #include "planning.h"
 #include "telling.h"
 
+bool
+key_mode_of(const char *word, enum key_mode *ret)
+{
+	static const char *const words[] = {
+		[KEY_AUTO] = "auto", [KEY_NEW] = "new", [KEY_SAME] = "same"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (text_same(words[i], word)) {
+			*ret = (enum key_mode)i;
+			return true;
+		}
+	return false;
+}
+
 static bool
 is_meant(const struct list *names, const struct certificate_conf *c)
 {

@@ -19,6 +19,9 @@ int renew_certificates(struct run *r, const char *command, const struct list *na
 /* The same wish, but only said what would be done. */
 int plan_certificates(struct run *r, const struct list *names, const struct wish *wish);
 
+/* What --key asks for: "new", "same" or "auto"; false for anything else. */
+bool key_mode_of(const char *word, enum key_mode *ret);
+
 /* Says what became of one; returns its exit status. */
 int show_result(struct run *r, const struct life_result *result);
 
