@@ -424,10 +424,10 @@ store(struct life *l, const struct adopted_row *item, struct err *e)
 	if (item->result == ADOPTED_UNCHANGED)
 		return 0;
 	return life_journal(l, r->name, "", "adopted", "", e,
-		"%s from %s '%s'%s%s: watched, not managed; %zu names, ends %s",
+		"%s from %s '%s'%s%s: watched, not managed; %zu name%s, ends %s",
 		item->result == ADOPTED_NEW ? "taken" : "brought up to date", r->source, r->place,
 		*item->before ? "; it was called " : "", item->before, r->names.count,
-		when_format_day(r->not_after, end));
+		r->names.count == 1 ? "" : "s", when_format_day(r->not_after, end));
 }
 
 int
