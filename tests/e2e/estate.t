@@ -198,10 +198,12 @@ is "$(sql "SELECT endpoints FROM watched WHERE name = 'shop.example'")" "127.0.0
 is "$(jq -r '.findings | map(.text) | sort | join("; ")' <<<"$OUT" | sed "s,$LAB,LAB,g")" \
 	"left out: 'LAB/etc/\$ssl_server_name.crt' depends on a variable, named at LAB/etc/sites/shop.conf:23; left out: 'LAB/state/live/payments/fullchain.pem' is keystay's own, named at LAB/etc/sites/shop.conf:17" \
 	"what is left out is told"
+sed 's/events/broken events/' "$LAB/etc/nginx.conf" >"$LAB/etc/broken.conf"
+ks_is 1 "a configuration that nginx refuses" adopt --nginx --nginx-conf "$LAB/etc/broken.conf"
+like "$OUT" "'nginx' failed with status 1: .*unknown directive \"broken\"" "is told with its words"
 unset OPENSSL_CONF
-echo 'broken' >>"$LAB/etc/nginx.conf"
-ks_is 1 "a configuration that nginx refuses" adopt --nginx --nginx-conf "$LAB/etc/nginx.conf"
-like "$OUT" "'nginx' failed with status 1: .*unexpected end of file" "is told with its words"
+ks_is 1 "an nginx that cannot use the token's keys" adopt --nginx --nginx-conf "$LAB/etc/nginx.conf"
+like "$OUT" "hint: 'nginx -T' must work; keys in a token need OPENSSL_CONF set as nginx has it" "is told what it needs"
 ks_is 2 "a program that is not there" adopt --nginx --binary "$LAB/nowhere"
 
 # --- remove
