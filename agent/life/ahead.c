@@ -8,6 +8,7 @@
 #include "ends.h"
 #include "trust.h"
 #include "watch.h"
+#include "watch_others.h"
 #include "windows.h"
 
 /* The ledger is looked at, and old keys are, though nothing is due. */
@@ -24,7 +25,7 @@ life_look_ahead(struct life *l, struct err *e)
 	}
 	alert_over(l, "clock", "clock", "the clock is right again");
 	if (rebuild_all(l, e) < 0 || windows_look(l, e) < 0 || trust_look(l, e) < 0 ||
-		watch_served(l, e) < 0 || watch_tokens(l, e) < 0)
+		watch_served(l, e) < 0 || watch_tokens(l, e) < 0 || watch_others(l, e) < 0)
 		return -1;
 	alert_expiries(l);
 	ends_tell(l);

@@ -1,4 +1,5 @@
 /* Certificates that are taken into the inventory to be watched (life/adopt.h). */
+#include "../../agent/life/watch_others.h"
 #include "support/certificate.h"
 #include "support/unit.h"
 
@@ -304,6 +305,66 @@ names_are_made_and_kept_apart(void **state)
 		"the name 'a.example-2' is that of another watched certificate");
 }
 
+/* --- what is looked at again */
+
+static char told[2048];
+
+static void
+note_alert(void *ctx, const struct alert *a)
+{
+	(void)ctx;
+	snprintf(told + strlen(told), sizeof told - strlen(told), "%s %s%s;", a->subject, a->kind,
+		a->over ? " over" : "");
+}
+
+/* What people are told by a pass so many days later. */
+static const char *
+told_after(int days)
+{
+	now += days * DAY;
+	told[0] = '\0';
+	assert_ok(watch_others(life, UNIT_ERR));
+	return told;
+}
+
+static void
+begin_unattended(void)
+{
+	const struct life_conf conf = {.config = config,
+		.services = &services,
+		.command = "test",
+		.watcher = {.alert = note_alert},
+		.unattended = true};
+
+	life_close(life);
+	life = NULL;
+	assert_ok(life_open(&conf, &life, UNIT_ERR));
+}
+
+static void
+people_are_told_of_an_end_that_is_near(void **state)
+{
+	(void)state;
+	begin_unattended();
+	assert_string_equal(
+		adopt_text("name,names,not_after\nx,a.example,2026-11-20\ny,b.example,\n"),
+		"x new;y new;");
+	/* NOW is 2026-09-21. */
+	assert_string_equal(told_after(0), "");
+	assert_string_equal(told_after(29), "");
+	assert_string_equal(told_after(1), "x expiring;");
+	assert_string_equal(told_after(1), "");
+	assert_string_equal(told_after(14), "");
+	assert_string_equal(told_after(1), "x expiring;");
+	assert_string_equal(told_after(10), "x expiring;");
+	assert_string_equal(told_after(10), "x expired;");
+	assert_string_equal(told_after(10), "");
+	assert_string_equal(
+		adopt_text("name,names,not_after\nx,a.example,2027-11-20\n"), "x updated;");
+	assert_string_equal(told_after(1), "x expiring over;x expired over;");
+	assert_string_equal(told_after(1), "");
+}
+
 /* --- what is found */
 
 static X509 *
@@ -399,6 +460,50 @@ an_endpoint_is_asked_for_its_host(void **state)
 	assert_string_equal(stored(&a), "www.example.org unchanged;www.example.org-2 unchanged;");
 }
 
+static void
+what_is_watched_is_looked_at_each_day(void **state)
+{
+	AUTO(EVP_PKEY) EVP_PKEY *key = EVP_EC_gen("P-256");
+	AUTO(X509) X509 *first = make("x", "DNS:file.example", key);
+	AUTO(X509) X509 *next = make("x", "DNS:file.example,DNS:more.example", key);
+	AUTO(adoption) struct adoption a = {.items = 0};
+	char before[65];
+
+	(void)state;
+	begin_unattended();
+	shown = make("x", "DNS:www.example", key);
+	assert_ok(adopt_file(pem_file("looked.pem", first, NULL, false), &services, &a, UNIT_ERR));
+	assert_ok(adopt_endpoint("127.0.0.1:443", "www.example", &services, &a, UNIT_ERR));
+	for (size_t i = 0; i < a.items; i++)
+		a.item[i].row.not_after = NOW + 300 * DAY;
+	assert_string_equal(stored(&a), "file.example new;www.example new;");
+	text_copy(before, sizeof before, got("file.example")->fingerprint);
+	pem_file("looked.pem", next, NULL, false);
+	asked[0] = '\0';
+	now += DAY - 1;
+	assert_ok(watch_others(life, UNIT_ERR));
+	assert_string_equal(asked, "");
+	assert_string_equal(got("file.example")->fingerprint, before);
+	now += 1;
+	assert_ok(watch_others(life, UNIT_ERR));
+	assert_string_equal(asked, "127.0.0.1:443 www.example 10000");
+	assert_string_not_equal(got("file.example")->fingerprint, before);
+	assert_int_equal(got("file.example")->names.count, 2);
+	assert_int_equal(journaled(), 3);
+	/* One that is gone is told once, and when it is there again. */
+	assert_int_equal(remove(got("file.example")->place), 0);
+	X509_free(shown);
+	shown = NULL;
+	told_after(1);
+	assert_non_null(strstr(told, "file.example not-seen;"));
+	assert_non_null(strstr(told, "www.example not-seen;"));
+	assert_non_null(strstr(got("www.example")->problem, "no connection"));
+	assert_null(strstr(told_after(1), "not-seen"));
+	pem_file("looked.pem", next, NULL, false);
+	assert_non_null(strstr(told_after(1), "file.example not-seen over;"));
+	assert_string_equal(got("file.example")->problem, "");
+}
+
 /* What a list says of a certificate, and the certificate itself, are one row. */
 static void
 a_list_and_what_is_found_come_together(void **state)
@@ -488,6 +593,8 @@ main(void)
 		WITH_LIFE(a_list_and_what_is_found_come_together),
 		WITH_LIFE(what_is_live_is_managed),
 		WITH_LIFE(what_the_command_line_says_goes_first),
+		WITH_LIFE(people_are_told_of_an_end_that_is_near),
+		WITH_LIFE(what_is_watched_is_looked_at_each_day),
 	};
 	int rc = cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
 	watched_free(&row);
