@@ -333,4 +333,24 @@ while read -r call n; do
 done <"$LAB/points"
 tap "$([ "$killed" -ge 9 ]; echo $?)" "$killed kills of remove at $(wc -l <"$LAB/points") points"
 is "$half $wrong" "0 0" "never half removed, and the same command completed each time"
+
+# --- the state is another user's, the configuration is root's
+mkdir "$LAB/site" && install -d -m 711 -o daemon -g daemon "$LAB/site/state"
+sed "s,^state:.*,state: $LAB/site/state,; /^certificates:/,\$d" "$CONFIG" >"$LAB/site/keystay.yaml"
+chmod 600 "$LAB/old.pem"
+CONFIG=$LAB/site/keystay.yaml
+ks_is 0 "a file that only root may read is adopted" adopt "$LAB/old.pem"
+ks_is 0 "and added" add --from-watched old.example --authority pebble --policy lab --token web --webroot "$LAB/webroot"
+is "$(stat -c '%U %a' "$LAB/site/certificates.d/old.example.yaml")" "root 644" "its file is root's"
+DB=$LAB/site/state/keystay.db
+is "$(sql "SELECT (SELECT count(*) FROM watched) || ' ' || (SELECT count(*) FROM journal WHERE kind = 'added')")" "0 1" "and the database knows"
+sql "INSERT INTO certificate (name, last_version) VALUES ('old.example', 1)" >/dev/null
+chown -R daemon: "$LAB/site/state"
+ks_is 0 "and removed" remove old.example --yes
+is "$(find "$LAB/site/certificates.d" -type f | wc -l) $(sql "SELECT count(*) FROM removed")" "0 1" "the file is gone, and the database knows"
+is "$(find "$LAB/site/state" ! -user daemon | tr '\n' ' ')" "" "all of the state is that user's"
+setpriv --reuid daemon --regid daemon --clear-groups "$KEYSTAY" --config "$CONFIG" add x --names x.example --authority pebble --policy lab --token web \
+	--webroot "$LAB/webroot" >"$LAB/said" 2>&1
+is $? 1 "who may not write the configuration"
+like "$(cat "$LAB/said")" "hint: run keystay as the user that owns the configuration \(root\)" "is told who may"
 done_testing
