@@ -39,8 +39,8 @@ bash_says() {
 # The function is loaded by `complete`, and with the rest of the commands in the table.
 commands=$(keystay --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort | paste -sd' ')
 is "$(bash_says 'keystay ')" "$(printf '%s\n' $commands help | sort | paste -sd' ')" "bash: commands"
-is "$(bash_says 'keystay re')" "renew revoke" "bash: commands that begin so"
-is "$(bash_says "keystay --config $CONFIG re")" "renew revoke" "bash: behind an option of all commands"
+is "$(bash_says 'keystay re')" "remove renew revoke" "bash: commands that begin so"
+is "$(bash_says "keystay --config $CONFIG re")" "remove renew revoke" "bash: behind an option of all commands"
 is "$(bash_says 'keystay renew --')" "--config --dry-run --due --force --help --json --key --quiet --verbose --wait --yes" "bash: options"
 is "$(bash_says 'keystay renew --d')" "--dry-run --due" "bash: options that begin so"
 is "$(bash_says 'keystay renew --key ')" "auto new same" "bash: values"
@@ -91,7 +91,7 @@ zsh_says() {
 	timeout 30 zsh -f "$LAB/zsh/ask" "$LAB/zsh" "$1" >"$LAB/zsh/said" 2>&1 </dev/null
 	[ ! -e "$LAB/zsh/found" ] || sed -n 's/^FOUND://p' "$LAB/zsh/found" | sort -u | paste -sd' '
 }
-is "$(zsh_says 'keystay re')" "renew revoke" "zsh: commands"
+is "$(zsh_says 'keystay re')" "remove renew revoke" "zsh: commands"
 is "$(zsh_says 'keystay renew --d')" "--dry-run --due" "zsh: options"
 is "$(zsh_says 'keystay renew --key ')" "auto new same" "zsh: values"
 is "$(zsh_says "keystay --config $CONFIG renew sho")" "shop shop-intra" "zsh: names"
