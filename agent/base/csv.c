@@ -193,7 +193,9 @@ csv_add(struct buf *b, const char *field)
 		return;
 	}
 	snprintf(plain, len + 1, "%s%s", formula ? "'" : "", field);
-	if (!strpbrk(plain, ",\"\r\n") && *plain) {
+	/* Blanks around a field are its own only within quotes. */
+	bool edges = len && (strchr(" \t", plain[0]) || strchr(" \t", plain[len - 1]));
+	if (!strpbrk(plain, ",\"\r\n") && *plain && !edges) {
 		buf_adds(b, plain);
 		return;
 	}

@@ -89,7 +89,9 @@ leaf_subject(const struct chain *c, char *line, size_t size)
 			    XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
 		return;
 	long len = BIO_get_mem_data(bio, &data);
-	size_t n = len <= 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
+	if (len <= 0)
+		return;
+	size_t n = (size_t)len < size ? (size_t)len : size - 1;
 	memcpy(line, data, n);
 	line[n] = '\0';
 	text_printable(line);

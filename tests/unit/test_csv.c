@@ -147,8 +147,10 @@ what_is_written_is_read_again(void **state)
 	csv_end(&b);
 	csv_add(&b, "two\nlines");
 	csv_add(&b, "-");
+	csv_add(&b, " ");
+	csv_add(&b, "x\t");
 	csv_end(&b);
-	reads(buf_text(&b), "1:'=1+1|a \"b\", c|;2:two\nlines|'-;");
+	reads(buf_text(&b), "1:'=1+1|a \"b\", c|;2:two\nlines|'-| |x\t;");
 }
 
 int
