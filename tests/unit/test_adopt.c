@@ -437,6 +437,23 @@ a_file_with_a_key_is_read_and_the_key_is_not(void **state)
 		adopt_file("/nowhere.pem", &services, &a, UNIT_ERR), ERR_FAILED, "/nowhere.pem");
 }
 
+/* As RFC 5280 4.1.2.6 allows it, where there are other names. */
+static void
+a_subject_may_be_empty(void **state)
+{
+	AUTO(EVP_PKEY) EVP_PKEY *key = EVP_EC_gen("P-256");
+	AUTO(X509) X509 *x = make("x", "DNS:www.example.org", key);
+	AUTO(X509_NAME) X509_NAME *nobody = X509_NAME_new();
+	AUTO(adoption) struct adoption a = {.items = 0};
+
+	(void)state;
+	X509_set_subject_name(x, nobody);
+	X509_sign(x, key, EVP_sha256());
+	assert_ok(adopt_file(pem_file("nobody.pem", x, NULL, false), &services, &a, UNIT_ERR));
+	assert_string_equal(a.item[0].row.subject, "");
+	assert_string_equal(a.item[0].row.names.item[0], "www.example.org");
+}
+
 static void
 an_endpoint_is_asked_for_its_host(void **state)
 {
@@ -589,6 +606,7 @@ main(void)
 		WITH_LIFE(a_list_is_read_again_and_again),
 		WITH_LIFE(names_are_made_and_kept_apart),
 		WITH_LIFE(a_file_with_a_key_is_read_and_the_key_is_not),
+		WITH_LIFE(a_subject_may_be_empty),
 		WITH_LIFE(an_endpoint_is_asked_for_its_host),
 		WITH_LIFE(a_list_and_what_is_found_come_together),
 		WITH_LIFE(what_is_live_is_managed),
