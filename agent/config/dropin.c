@@ -154,6 +154,7 @@ put_certificate(struct buf *b, const struct certificate_conf *c)
 {
 	AUTO(list) struct list keys = {0};
 	static const char indent[] = "    ";
+	char lifetime[WHEN_TEXT];
 
 	for (size_t i = 0; i < c->keys; i++)
 		if (!list_add(&keys, key_type_word(c->key[i])))
@@ -170,6 +171,8 @@ put_certificate(struct buf *b, const struct certificate_conf *c)
 	put_list(b, indent, "keys", &keys);
 	put_list(b, indent, "authority", &c->authority);
 	put_text(b, indent, "policy", c->policy);
+	if (c->lifetime)
+		put_text(b, indent, "lifetime", duration_format(c->lifetime, lifetime));
 	put_challenge(b, &c->challenge);
 	if (c->installs)
 		buf_adds(b, "    install:\n");

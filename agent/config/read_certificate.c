@@ -204,7 +204,9 @@ copy_subject(struct subject *to, const struct subject *from)
 {
 	return copy_text(&to->organization, from->organization) &&
 	       copy_text(&to->unit, from->unit) && copy_text(&to->locality, from->locality) &&
-	       copy_text(&to->state, from->state) && copy_text(&to->country, from->country);
+	       copy_text(&to->state, from->state) && copy_text(&to->country, from->country) &&
+	       copy_text(&to->serial_number, from->serial_number) &&
+	       copy_text(&to->common_name, from->common_name);
 }
 
 int
@@ -213,6 +215,7 @@ certificate_conf_copy(
 {
 	AUTO(certificate_conf)
 	struct certificate_conf c = {.keys = from->keys,
+		.lifetime = from->lifetime,
 		.at = from->at,
 		.end_line = from->end_line,
 		.end_column = from->end_column};

@@ -60,6 +60,7 @@ add_subject(struct buf *b, const struct subject *s)
 	add_field(&text, "L", s->locality);
 	add_field(&text, "ST", s->state);
 	add_field(&text, "C", s->country);
+	add_field(&text, "serialNumber", s->serial_number);
 	csv_add(b, buf_text(&text));
 }
 

@@ -14,6 +14,7 @@ static const struct {
 	{"ST", "stateOrProvinceName", offsetof(struct subject, state)},
 	{"S", "state", offsetof(struct subject, state)},
 	{"C", "countryName", offsetof(struct subject, country)},
+	{"serialNumber", "SERIALNUMBER", offsetof(struct subject, serial_number)},
 };
 
 static const char *const passed_over[] = {"CN", "commonName", "emailAddress", "E"};
