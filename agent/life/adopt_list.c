@@ -71,8 +71,9 @@ header_word(const char *text, char word[64])
 static int
 read_header(struct listing *l, const struct csv_row *row, struct err *e)
 {
+	AUTO(list) struct list others = {0};
 	bool seen[COLUMNS] = {false};
-	char word[64];
+	char word[64], text[400];
 
 	l->has_header = true;
 	l->fields = row->fields;
@@ -87,10 +88,12 @@ read_header(struct listing *l, const struct csv_row *row, struct err *e)
 				l->file, row->line, word);
 		if (c < COLUMNS)
 			seen[c] = true;
-		else if (*word && adoption_tell(l->a, e, "%s:%d: the column '%s' is not read",
-					  l->file, row->line, word) < 0)
-			return -1;
+		else if (*word && !list_add(&others, word))
+			return err_set(e, ERR_FAILED, "no memory for columns");
 	}
+	if (others.count && adoption_tell(l->a, e, "%s:%d: not read: %s", l->file, row->line,
+				    list_join(&others, text, sizeof text)) < 0)
+		return -1;
 	if (seen[COLUMN_NAMES])
 		return 0;
 	err_set(e, ERR_CONFIG, "%s:%d: the header has no column 'names'", l->file, row->line);

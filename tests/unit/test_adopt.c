@@ -240,7 +240,7 @@ all_columns_are_read(void **state)
 			   "www.example.org\",red,uc,RSA 3072,/C=GB/O=x,me@example.org,portal,lab,"
 			   "web,127.0.0.1:443 [::1]:443\n"));
 	assert_int_equal(a.told.count, 1);
-	assert_non_null(strstr(a.told.item[0], "list.csv:1: the column 'colour' is not read"));
+	assert_non_null(strstr(a.told.item[0], "list.csv:1: not read: colour"));
 	assert_string_equal(stored(&a), "uc new;");
 	const struct watched_row *w = got("uc");
 	assert_int_equal(w->names.count, 3);
