@@ -1,10 +1,12 @@
 #include "commands.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "keystay/base/file.h"
 #include "keystay/life/by_hand.h"
 #include "keystay/x509/names.h"
 #include "living.h"
@@ -94,29 +96,84 @@ report(struct run *r, const struct certificate_conf *c, const struct hand_reques
 				all->part[i].csr));
 }
 
-/* The first into FILE, those of other key types into FILE.TYPE: a portal takes one at a time. */
-static int
-write_files(const struct hand_requests *all, const char *out, struct err *e)
-{
+/*
+ * The first into FILE, those of other key types into FILE.TYPE: a portal takes one at a time. They
+ * are opened while root is still root: where they go, the owner of the state folder may not write.
+ */
+struct output {
 	char path[4200];
+	int fd;
+	bool fresh; /* it was not there before */
+};
 
-	for (size_t i = 0; i < all->parts; i++) {
-		snprintf(path, sizeof path, "%s%s%s", out, i ? "." : "",
-			i ? all->part[i].key.type : "");
-		if (file_replace(path, all->part[i].csr, strlen(all->part[i].csr), 0644,
-			    FILE_SAME_OWNER, FILE_SAME_GROUP, e) < 0)
-			return err_hint(
-				e, "the request waits all the same: 'keystay csr' shows it again");
+struct outputs {
+	struct output item[PARTS_MAX];
+	size_t items;
+};
+
+static int
+open_outputs(const struct certificate_conf *c, const char *out, struct outputs *ret, struct err *e)
+{
+	for (size_t i = 0; out && i < c->keys; i++) {
+		struct output *o = &ret->item[ret->items];
+		snprintf(o->path, sizeof o->path, "%s%s%s", out, i ? "." : "",
+			i ? key_type_word(c->key[i]) : "");
+		o->fresh = access(o->path, F_OK) < 0;
+		o->fd = open(o->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (o->fd < 0)
+			return err_errno(e, ERR_FAILED, errno, "cannot write '%s'", o->path);
+		ret->items++;
 	}
+	return 0;
+}
+
+/* What stays empty is not left behind. */
+static void
+close_outputs(struct outputs *all)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < all->items; i++) {
+		struct output *o = &all->item[i];
+		if (o->fresh && fstat(o->fd, &st) == 0 && st.st_size == 0)
+			(void)unlink(o->path);
+		close(o->fd);
+	}
+	all->items = 0;
+}
+
+static int
+write_one(const struct output *o, const char *csr, struct err *e)
+{
+	size_t len = strlen(csr);
+
+	if (ftruncate(o->fd, 0) < 0 || pwrite(o->fd, csr, len, 0) != (ssize_t)len ||
+		fsync(o->fd) < 0) {
+		err_errno(e, ERR_FAILED, errno, "cannot write '%s'", o->path);
+		return err_hint(e, "the request waits all the same: 'keystay csr' shows it again");
+	}
+	return 0;
+}
+
+/* Each into the file of its key type: of several, one may have its answer already. */
+static int
+write_files(const struct certificate_conf *c, const struct hand_requests *all,
+	const struct outputs *out, struct err *e)
+{
+	for (size_t i = 0; i < out->items; i++)
+		for (size_t k = 0; k < all->parts; k++)
+			if (text_same(all->part[k].key.type, key_type_word(c->key[i])) &&
+				write_one(&out->item[i], all->part[k].csr, e) < 0)
+				return -1;
 	return 0;
 }
 
 static int
 show(struct run *r, const struct certificate_conf *c, const struct request *q,
-	const struct hand_requests *all, struct err *e)
+	const struct hand_requests *all, const struct outputs *out, struct err *e)
 {
 	report(r, c, all);
-	if (q->out && write_files(all, q->out, e) < 0)
+	if (write_files(c, all, out, e) < 0)
 		return -1;
 	for (size_t i = 0; !q->out && !r->json && i < all->parts; i++)
 		fputs(all->part[i].csr, stdout);
@@ -145,23 +202,36 @@ confirm(struct run *r, struct life *l, const struct request *q, struct err *e)
 }
 
 static int
-make_request(struct run *r, const struct request *q, struct err *e)
+request(struct run *r, const struct certificate_conf *c, const struct request *q,
+	const struct outputs *out, struct err *e)
 {
 	AUTO(hand_requests) struct hand_requests all = {.parts = 0};
-	const struct certificate_conf *c;
 	struct life *l;
 
-	if (run_need_config(r, e) < 0)
-		return -1;
-	if (!(c = config_certificate(r->config, q->name)))
-		return run_no_certificate(r, q->name, e);
 	if (run_open_life(r, "csr", &l, e) < 0)
 		return -1;
 	int rc = confirm(r, l, q, e);
 	if (rc == 0)
 		rc = life_request(l, c, q->key, &all, e);
 	life_close(l);
-	return rc < 0 ? -1 : show(r, c, q, &all, e);
+	return rc < 0 ? -1 : show(r, c, q, &all, out, e);
+}
+
+static int
+make_request(struct run *r, const struct request *q, struct err *e)
+{
+	const struct certificate_conf *c;
+	struct outputs out = {.items = 0};
+
+	if (run_need_config(r, e) < 0)
+		return -1;
+	if (!(c = config_certificate(r->config, q->name)))
+		return run_no_certificate(r, q->name, e);
+	int rc = open_outputs(c, q->out, &out, e);
+	if (rc == 0)
+		rc = request(r, c, q, &out, e);
+	close_outputs(&out);
+	return rc;
 }
 
 static int

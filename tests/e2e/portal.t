@@ -334,4 +334,19 @@ done
 tap "$([ $kills -ge $((points - 2)) ]; echo $?)" "$kills kills at $points points"
 is "$is_whole $is_served $goes_on" "12 12 12" "never a broken pair, always served, and it goes on"
 is "$(token_ids web web)" "$(known_ids web)" "keys in the token are the keys in the database"
+
+# --- root at the shell, the state another user's: root's own files are root's business
+portal_certificate plain "plain.example.org"
+sed -i 's,group: www-data,group: daemon,' "$CONFIG"
+chown -R daemon: "$LAB/state" "$LAB/tokens" "$LAB/web.pin" "$LAB/agent.pin"
+mkdir -m 700 "$LAB/root"
+ks_is 0 "csr into a folder of root's" csr plain --out "$LAB/root/plain.csr"
+is "$(stat -c '%U %a' "$LAB/root/plain.csr")" "root 644" "the file is root's"
+portal_issue "$LAB/root/plain.csr" "$LAB/root/plain.pem" 90
+portal_bundle full "$LAB/root/plain.pem" "$LAB/root/plain.full"
+chmod 600 "$LAB/root/plain.full"
+ks_is 0 "and its answer is read from there" import plain "$LAB/root/plain.full"
+is "$(find "$LAB/state" ! -user daemon | tr '\n' ' ')" "" "all of the state is that user's"
+ks_is 1 "csr into a folder that is not there" csr plain --out "$LAB/nowhere/plain.csr"
+like "$OUT" "cannot write '$LAB/nowhere/plain.csr'" "says which file"
 done_testing
