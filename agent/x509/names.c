@@ -16,7 +16,7 @@ name_is_ip(const char *name)
 bool
 name_is_wildcard(const char *name)
 {
-	return text_starts(name, "*.");
+	return text_starts(name, "*.") && !strchr(name, '@');
 }
 
 static int

@@ -750,6 +750,7 @@ names_are_compared_as_sets_and_told_apart(void **state)
 	assert_false(name_is_ip("192.0.2.7.example"));
 	assert_true(name_is_wildcard("*.a.example"));
 	assert_false(name_is_wildcard("a.*.example"));
+	assert_false(name_is_wildcard("*.a@b.example"));
 	assert_int_equal(name_kind("a.example"), NAME_DNS);
 	assert_int_equal(name_kind("2001:db8::1"), NAME_IP);
 	assert_int_equal(name_kind("a@b.example"), NAME_EMAIL);
