@@ -127,7 +127,8 @@ is "$(head -1 <<<"$OUT" | tr -d '\r')" "month,authority,renewals,watched" "with 
 then_is 0 "a duration" forecast --until 30d
 is "$(grep -c '^20[0-9][0-9]-' <<<"$OUT")" 1 "is that much from now"
 then_is 0 "without an end" forecast
-is "$(grep -c '^20[0-9][0-9]-' <<<"$OUT")" 13 "it is a year, to the same moment"
+# At midnight of the first of a month it is twelve of them, a second later thirteen.
+like "$(grep -c '^20[0-9][0-9]-' <<<"$OUT")" '^1[23]$' "it is a year, to the same moment"
 for wrong in yesterday 2026-11-30 2040-01-01 -5d; do
 	then_is 2 "--until $wrong" forecast --until "$wrong"
 done
