@@ -112,15 +112,6 @@ put_challenge(struct buf *b, const struct challenge_conf *ch)
 	b->full = b->full || pairs.full;
 }
 
-static const char *const path_words[TARGET_FILES] = {
-	[FILE_CERT] = "cert",
-	[FILE_CHAIN] = "chain",
-	[FILE_FULLCHAIN] = "fullchain",
-	[FILE_KEY] = "key",
-	[FILE_COMBINED] = "combined",
-	[FILE_ANCHORS] = "anchors",
-};
-
 static void
 put_target(struct buf *b, const struct target_conf *t)
 {
@@ -139,7 +130,7 @@ put_target(struct buf *b, const struct target_conf *t)
 	if (t->endpoints.count)
 		put_list(b, indent, "endpoints", &t->endpoints);
 	for (int f = 0; f < TARGET_FILES; f++)
-		put_pair(&pairs, &first, path_words[f], t->path[f]);
+		put_pair(&pairs, &first, target_file_word((enum target_file)f), t->path[f]);
 	if (!first)
 		buf_addf(b, "%spaths: {%s}\n", indent, buf_text(&pairs));
 	put_text(b, indent, "owner", t->owner);

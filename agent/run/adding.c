@@ -92,15 +92,6 @@ clear_installs(struct certificate_conf *c)
 	certificate_conf_clear(&old);
 }
 
-static const char *const path_words[TARGET_FILES] = {
-	[FILE_CERT] = "cert",
-	[FILE_CHAIN] = "chain",
-	[FILE_FULLCHAIN] = "fullchain",
-	[FILE_KEY] = "key",
-	[FILE_COMBINED] = "combined",
-	[FILE_ANCHORS] = "anchors",
-};
-
 /* "fullchain=/etc/ssl/x.pem" */
 static int
 set_path(struct target_conf *t, const char *text, struct err *e)
@@ -109,8 +100,8 @@ set_path(struct target_conf *t, const char *text, struct err *e)
 	int f = 0;
 
 	while (equals && f < TARGET_FILES &&
-		!(strlen(path_words[f]) == (size_t)(equals - text) &&
-			text_starts(text, path_words[f])))
+		!(strlen(target_file_word((enum target_file)f)) == (size_t)(equals - text) &&
+			text_starts(text, target_file_word((enum target_file)f))))
 		f++;
 	if (!equals || f == TARGET_FILES || equals[1] != '/') {
 		err_set(e, ERR_USAGE, "--path: '%s' is not KIND=PATH", text);

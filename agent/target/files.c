@@ -11,15 +11,6 @@
 
 #define FILE_BYTES_MAX (1024 * 1024)
 
-static const char *const words[TARGET_FILES] = {
-	[FILE_CERT] = "cert",
-	[FILE_CHAIN] = "chain",
-	[FILE_FULLCHAIN] = "fullchain",
-	[FILE_KEY] = "key",
-	[FILE_COMBINED] = "combined",
-	[FILE_ANCHORS] = "anchors",
-};
-
 static int
 owner_of(const struct target_conf *t, uid_t *uid, gid_t *gid, struct err *e)
 {
@@ -65,7 +56,8 @@ files_stage(const struct target_conf *t, const char *folder, struct err *e)
 								    : 0644;
 		if (!t->path[f])
 			continue;
-		snprintf(from, sizeof from, "%s/%s.pem", folder, words[f]);
+		snprintf(from, sizeof from, "%s/%s.pem", folder,
+			target_file_word((enum target_file)f));
 		/* Not every authority of a certificate has them: then they stay as they are. */
 		if (f == FILE_ANCHORS && access(from, F_OK) < 0 && errno == ENOENT)
 			continue;

@@ -24,6 +24,9 @@ enum target_file {
 	TARGET_FILES
 };
 
+/* How it stands in the configuration, and the name of the file before ".pem". */
+const char *target_file_word(enum target_file file);
+
 /* One item of `install:`; the configuration owns it. */
 struct target_conf {
 	const struct target_ops *ops;
