@@ -151,25 +151,6 @@ chain_first(const char *data, size_t len, struct chain **ret, struct err *e)
 	return 0;
 }
 
-static void
-issuer_line(X509 *leaf, char *line, size_t size)
-{
-	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
-	char *data;
-
-	line[0] = '\0';
-	if (!bio || X509_NAME_print_ex(bio, X509_get_issuer_name(leaf), 0,
-			    XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
-		return;
-	long len = BIO_get_mem_data(bio, &data);
-	if (len <= 0)
-		return;
-	size_t n = (size_t)len < size ? (size_t)len : size - 1;
-	memcpy(line, data, n);
-	line[n] = '\0';
-	text_printable(line);
-}
-
 /*
  * The authority's key identifier and the serial number's DER content octets, with the 0 that keeps
  * a high bit from being a sign (RFC 9773 4.1). "" where there is no key identifier.
@@ -204,7 +185,7 @@ chain_leaf_facts(const struct chain *c, struct leaf_facts *ret, struct err *e)
 		return err_set(e, ERR_AUTHORITY, "the certificate's serial number has %d bytes",
 			serial->length);
 	hex_encode(serial->data, (size_t)serial->length, f.serial);
-	issuer_line(leaf, f.issuer, sizeof f.issuer);
+	ossl_name_line(X509_get_issuer_name(leaf), f.issuer, sizeof f.issuer);
 	f.not_before = ossl_when(X509_get0_notBefore(leaf));
 	f.not_after = ossl_when(X509_get0_notAfter(leaf));
 	if (!f.not_before || !f.not_after)

@@ -81,20 +81,7 @@ leaf_names(const struct chain *c, struct list *ret)
 void
 leaf_subject(const struct chain *c, char *line, size_t size)
 {
-	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
-	char *data;
-
-	line[0] = '\0';
-	if (!bio || X509_NAME_print_ex(bio, X509_get_subject_name(chain_leaf(c)), 0,
-			    XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
-		return;
-	long len = BIO_get_mem_data(bio, &data);
-	if (len <= 0)
-		return;
-	size_t n = (size_t)len < size ? (size_t)len : size - 1;
-	memcpy(line, data, n);
-	line[n] = '\0';
-	text_printable(line);
+	ossl_name_line(X509_get_subject_name(chain_leaf(c)), line, size);
 }
 
 void

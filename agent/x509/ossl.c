@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "keystay/base/text.h"
+
 int
 ossl_fail(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
@@ -34,4 +36,22 @@ ossl_when(const ASN1_TIME *time)
 		return 0;
 	return when_from_utc(
 		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void
+ossl_name_line(const X509_NAME *name, char *line, size_t size)
+{
+	AUTO(BIO) BIO *bio = BIO_new(BIO_s_mem());
+	char *data;
+
+	line[0] = '\0';
+	if (!bio || X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
+		return;
+	long len = BIO_get_mem_data(bio, &data);
+	if (len <= 0)
+		return;
+	size_t n = (size_t)len < size ? (size_t)len : size - 1;
+	memcpy(line, data, n);
+	line[n] = '\0';
+	text_printable(line);
 }

@@ -26,4 +26,7 @@ int ossl_fail(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LI
 /* The moment of an ASN.1 time; 0 for one that cannot be read. */
 when_t ossl_when(const ASN1_TIME *time);
 
+/* A name in one line for people, cut to `size`; control characters replaced; "" for none. */
+void ossl_name_line(const X509_NAME *name, char *line, size_t size);
+
 #endif
